@@ -305,6 +305,7 @@ def _index(content: Content) -> ArchiveIndex:
 def _whereabouts_content(whereabouts: Whereabouts) -> dict[str, object]:
     return {
         "passed_over": whereabouts.passed_over,
+        "stanzas": pack_texts(sorted(whereabouts.stanzas)),
         "folders": [
             [
                 folder.writer.name,
@@ -329,6 +330,7 @@ def _whereabouts(content: Content) -> Whereabouts:
         for name, size in zip(unpack_texts(names), unpack_numbers(sizes), strict=True):
             found.note(folder.key(name), size)
     found.passed_over = count(content, "passed_over")
+    found.stanzas = set(unpack_texts(content.get("stanzas"))) if "stanzas" in content else set()
     return found
 
 

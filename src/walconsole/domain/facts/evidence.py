@@ -117,6 +117,19 @@ class ConfigAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class FileSystemRoom:
+    """What the server's user may still write to a file system of the host's own, mounted at `path`.
+
+    `free_inodes` is None where it counts none.
+    """
+
+    path: str
+    free_bytes: int
+    total_bytes: int
+    free_inodes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CommandFacts:
     """The archive command as the operating system sees it, and what the archiver waits for.
 
@@ -124,7 +137,8 @@ class CommandFacts:
     longer than 64 KiB (secrets and all: it passes `redaction.safe` before it is shown). `children` are below
     the archiver, oldest first. `restore` are the programs of the restore command that a recovery here would
     call: the server's, else the installed one. `orphans` are .ready files without their WAL file, twenty at
-    most of `orphan_count`.
+    most of `orphan_count`. `room` is what the host's file systems have, asked for only while something
+    waits, `stop_files` those by which pgBackRest was told to stop, likewise.
     """
 
     command: str
@@ -136,6 +150,8 @@ class CommandFacts:
     orphan_count: int = 0
     missing: tuple[str, ...] = ()
     restore: tuple[ProgramFacts, ...] = ()
+    room: tuple[FileSystemRoom, ...] = ()
+    stop_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

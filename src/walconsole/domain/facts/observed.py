@@ -331,7 +331,8 @@ class BucketFacts:
     `doubted`: a poll saw that something of it is gone, and it was not listed anew yet. `lost` is what was
     there once and is gone without a reason, where it is no gap; what somebody accepted too. `backups` are
     those of every known writer, whole or not, as their own descriptions say; None before they were read.
-    `drills` are the newest restore drills' results, likewise.
+    `drills` are the newest restore drills' results, likewise. `stanzas` are pgBackRest's whose archive.info
+    the last whole listing has.
     """
 
     role: BucketRole
@@ -382,3 +383,4 @@ class BucketFacts:
     alike: NamedAlike | None = None
     backups: "tuple[BaseBackup | Unreadable, ...] | None" = field(default=None, repr=False)
     drills: "tuple[DrillResult | Unreadable, ...] | None" = field(default=None, repr=False)
+    stanzas: tuple[str, ...] = ()

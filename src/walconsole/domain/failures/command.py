@@ -80,15 +80,18 @@ def command_not_found(assessment: Assessment) -> Iterator[Finding]:
             *command_and_archiver(snapshot),
         ),
         fixes=_fixes_of_not_found(snapshot, name),
-        certainty=Certainty.PROVED
-        if lines and (looked or named)
-        else Certainty.LIKELY
-        if lines
-        else Certainty.POSSIBLE,
-        surer=""
-        if lines and (looked or named)
-        else "the shell has not said so: look as the server's user, with the server's environment",
+        certainty=Certainty.PROVED if lines and looked else Certainty.LIKELY if lines else Certainty.POSSIBLE,
+        surer=_surer_of_not_found(name if named else "", tried=bool(lines), looked=looked),
     )
+
+
+def _surer_of_not_found(named: str, *, tried: bool, looked: bool) -> str:
+    """What the log alone leaves open: the shell's words are one witness, a look at the droplet the other."""
+    if tried and looked:
+        return ""
+    if named:
+        return f"look for {named} as the server's user, with the server's environment"
+    return "the shell has not said so: look as the server's user, with the server's environment"
 
 
 def _fixes_of_not_found(snapshot: Snapshot, name: str) -> tuple[Fix, ...]:
@@ -167,6 +170,8 @@ def command_not_executable(assessment: Assessment) -> Iterator[Finding]:
         )
         if barred
         else (),
+        certainty=Certainty.PROVED if barred else Certainty.LIKELY,
+        surer="" if barred else "look at the mode of each program and of the folders above it: namei -l",
     )
 
 

@@ -7,8 +7,9 @@ from walconsole.domain.facts.evidence import LogEntry
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.elsewhere import elsewhere
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page, Risk
-from walconsole.domain.standing.model import Certainty, Finding, Fix
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof
 from walconsole.domain.standing.proofs import command_and_archiver, log_lines, spool_proof
 from walconsole.domain.standing.remedies import look_from_droplet, own_command
 
@@ -17,6 +18,7 @@ _NO_STANZA = re.compile(
 )
 """Error 55, or 103 where it is that of every repository: src/info/infoArchive.c. The hint below it ("has a
 stanza-create been performed?") stands below a refused key and a lost store, too."""
+_STANZA = re.compile(r"archive/([^/']+)/archive\.info$")
 _INFO_FILE = re.compile(r"'([^']*archive\.info)'")
 _MISMATCH = re.compile(r"\bsystem-id \d+ do not match [\w ]*stanza version|\[ArchiveMismatchError\]")
 """Error 44: src/command/archive/push/push.c."""
@@ -35,9 +37,12 @@ def _finding(
     pattern: re.Pattern[str],
     remedy: str,
     fixes: tuple[Fix, ...],
-    surer: str = "",
+    surer: str,
+    seen: tuple[Proof, ...] = (),
 ) -> Finding:
-    """By `pattern`, in the newest words and in the spool. Proved, where nothing would make it surer."""
+    """By `pattern`, in the newest words and in the spool. Proved only where `seen` leaves nothing to make it
+    surer: the words and the spool are one witness.
+    """
     snapshot, words = assessment.snapshot, _said(assessment, pattern)
     newest = words[-1]
     whose = "pgBackRest's spool" if newest in assessment.spool_words else "the archive command's own words"
@@ -51,9 +56,9 @@ def _finding(
         Snapshot.log,
         "archive_command",
         since=assessment.failing_since,
-        proof=(*spool_proof(snapshot, pattern), *lines, *command_and_archiver(snapshot)),
+        proof=(*seen, *spool_proof(snapshot, pattern), *lines, *command_and_archiver(snapshot)),
         fixes=tuple(fix for fix in fixes if fix.commands),
-        certainty=Certainty.LIKELY if surer else Certainty.PROVED,
+        certainty=Certainty.PROVED if seen and not surer else Certainty.LIKELY,
         surer=surer,
     )
 
@@ -66,7 +71,7 @@ def stanza_missing(assessment: Assessment) -> Iterator[Finding]:
     snapshot = assessment.snapshot
     files = [match[1] for entry in words if (match := _INFO_FILE.search(entry.text)) is not None]
     where = f" at {safe(files[0].removesuffix('/archive.info'))}" if files else ""
-    seen = snapshot.primary.value is not None and snapshot.primary.problem is None
+    name = match[1] if files and (match := _STANZA.search(files[-1])) is not None else ""
     risk = "where the name or the path is wrong a second archive begins beside the old one"
     yield _finding(
         assessment,
@@ -83,8 +88,32 @@ def stanza_missing(assessment: Assessment) -> Iterator[Finding]:
                 risk=risk,
             ),
         ),
-        "" if seen else "see whether the bucket is there: pgBackRest says the same of a missing one",
+        _surer_of_missing(snapshot, name),
+        _listed(snapshot),
     )
+
+
+def _listed(snapshot: Snapshot) -> tuple[Proof, ...]:
+    """What the store's own listing has: the other witness."""
+    reading, bucket = snapshot.primary, snapshot.primary.value
+    if bucket is None or not bucket.complete or reading.problem is not None:
+        return ()
+    names = ", ".join(safe(each) for each in bucket.stanzas) or "none"
+    return (Proof(f"stanzas with an archive.info: {names}", reading.source, reading.read_at),)
+
+
+def _surer_of_missing(snapshot: Snapshot, stanza: str) -> str:
+    """What would prove that there is no such stanza; empty where the listing of the same place has none."""
+    bucket = snapshot.primary.value
+    if bucket is None or snapshot.primary.problem is not None:
+        return "see whether the bucket is there: pgBackRest says the same of a missing one"
+    if not bucket.complete or not stanza or elsewhere(snapshot):
+        return "list the repository that pgBackRest is configured for"
+    if stanza in bucket.stanzas:
+        return (
+            f"the listing has {safe(stanza)}'s archive.info: is it that repository, and may its key read it?"
+        )
+    return ""
 
 
 def stanza_mismatch(assessment: Assessment) -> Iterator[Finding]:
@@ -92,6 +121,7 @@ def stanza_mismatch(assessment: Assessment) -> Iterator[Finding]:
     if not _said(assessment, _MISMATCH):
         return
     snapshot = assessment.snapshot
+    others = _of_another_cluster(snapshot)
     risk = "never where another cluster still archives by that stanza: their WAL would mix"
     yield _finding(
         assessment,
@@ -107,6 +137,27 @@ def stanza_mismatch(assessment: Assessment) -> Iterator[Finding]:
                 risk=risk,
             ),
         ),
+        "" if others else "compare the system-id of pgbackrest info with that of pg_control_system()",
+        others,
+    )
+
+
+def _of_another_cluster(snapshot: Snapshot) -> tuple[Proof, ...]:
+    """The newest segment and backups in the bucket, where they are another cluster's."""
+    server, reading = snapshot.server.value, snapshot.primary
+    bucket = reading.value
+    if server is None or not server.system_identifier or bucket is None or reading.problem is not None:
+        return ()
+    told = [
+        f"{each.key}: system identifier {each.header.system_identifier}"
+        for each in bucket.identities
+        if each.name == bucket.newest_segment
+        and each.header is not None
+        and each.header.system_identifier != server.system_identifier
+    ]
+    return tuple(
+        Proof(f"{text}, this server's is {server.system_identifier}", reading.source, reading.read_at)
+        for text in told
     )
 
 
@@ -116,7 +167,15 @@ def archiver_stopped(assessment: Assessment) -> Iterator[Finding]:
     match = _STOPPED.search(words[-1].text) if words else None
     if match is None:
         return
-    start = own_command(assessment.snapshot, "start")
+    snapshot = assessment.snapshot
+    start = own_command(snapshot, "start")
+    command = snapshot.command.value
+    files = command.stop_files if command is not None else ()
+    lying = tuple(
+        Proof(f"{path} is there", "the droplet, as the server's user", snapshot.command.read_at)
+        for path in files
+        if path.endswith(("/all.stop", f"/{match[1].rpartition(' ')[2]}.stop"))
+    )
     yield _finding(
         assessment,
         "archiver-stopped",
@@ -124,6 +183,10 @@ def archiver_stopped(assessment: Assessment) -> Iterator[Finding]:
         _STOPPED,
         "ask who stopped it and why, then start it",
         (Fix("let it archive again", start, risk="whoever stopped it may be at work in it"),),
+        ""
+        if lying
+        else "look for its stop file, below lock-path (/tmp/pgbackrest): it says whether it is stopped yet",
+        lying,
     )
 
 
@@ -142,7 +205,8 @@ MODES: tuple[FailureMode, ...] = (
             ),
             signal=(
                 "Its own words in the server's log, or in its spool where it archives asynchronously; the "
-                "bucket's own listing tells a missing bucket from a missing stanza."
+                "bucket's own listing tells a missing bucket from a missing stanza, and proves it where it "
+                "has no archive.info of that name."
             ),
             fix=(
                 "See which stanzas the repository holds, and correct the name or the path. Make a stanza "
@@ -168,7 +232,10 @@ MODES: tuple[FailureMode, ...] = (
                 "The configuration was copied from another server, the cluster was made anew (initdb, a "
                 "restore elsewhere), or upgraded by pg_upgrade without `stanza-upgrade`."
             ),
-            signal="Its own words (error 44), in the server's log or in its spool.",
+            signal=(
+                "Its own words (error 44), in the server's log or in its spool; proved where the newest "
+                "segment in the bucket has another system identifier."
+            ),
             fix=(
                 "Give this cluster a stanza of its own. After pg_upgrade, and then alone:\n\n"
                 "```\n"
@@ -189,7 +256,10 @@ MODES: tuple[FailureMode, ...] = (
             symptom="`stop file exists for stanza …` in the log; segments wait.",
             cause="Somebody ran `pgbackrest stop` (before a maintenance, a deletion of a stanza), and nobody "
             "`pgbackrest start`.",
-            signal="Its own words (error 62), in the server's log or in its spool.",
+            signal=(
+                "Its own words (error 62), in the server's log or in its spool; proved by its stop file "
+                "below lock-path."
+            ),
             fix="Ask who stopped it, then start it.\n\n```\npgbackrest --stanza=STANZA start\n```",
             source="pgbackrest, lock.c; tried with 2.45",
         ),

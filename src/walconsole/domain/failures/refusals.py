@@ -115,7 +115,7 @@ def _by_words(assessment: Assessment, code: str, meaning: Meaning, alike: tuple[
     if listed:
         meaning = Meaning.NO_PERMISSION
     known, noted = REFUSALS[meaning], _noted(snapshot, code)
-    proved = bool(here or noted) and not known.surer
+    proved = bool(here) and not known.surer  # the spool is the same witness as the words
     return Finding(
         known.rule,
         Severity.CRITICAL,
@@ -174,6 +174,8 @@ def throttled(assessment: Assessment) -> Iterator[Finding]:
         Snapshot.log if words else problems[0].slot,
         since=assessment.failing_since,
         proof=(*log_lines(snapshot, words), *(proof for reading in problems for proof in refusal(reading))),
+        certainty=Certainty.PROVED if problems else Certainty.LIKELY,
+        surer="" if problems else "does the store ask the console to slow down, too?",
     )
 
 

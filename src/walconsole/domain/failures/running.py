@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from walconsole.domain.facts.evidence import ChildProcess, LogEntry, LogKind
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.standing.archiver import ready_count
+from walconsole.domain.standing.archiver import is_failing, ready_count
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.failure_log import (
     COUNTED_UP_TO,
@@ -13,6 +13,7 @@ from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, command_and_archiver, log_lines
 from walconsole.domain.standing.remedies import is_ours, ours_in_force
+from walconsole.domain.standing.room import seen_full
 from walconsole.domain.standing.unreachable import LINK_CODES, NO_CLUSTER, SHELL_CODES
 from walconsole.domain.units import duration_text, plural
 
@@ -31,23 +32,21 @@ def disk_full(assessment: Assessment) -> Iterator[Finding]:
     lines = [entry for entry in assessment.newest_lines if entry.kind is LogKind.DISK_FULL]
     if not lines or not assessment.troubled:
         return
-    disk = snapshot.wal_disk.value
+    full = seen_full(snapshot, " ".join(entry.text for entry in lines))
     yield Finding(
         "disk-full",
         Severity.CRITICAL,
-        "no space left on a file system that archiving needs",
-        (lines[-1].text,),
+        f"no {full.what} left on {full.path}, which archiving needs"
+        if full is not None
+        else "no space left on a file system that archiving needs",
+        (lines[-1].text, *((full.proof.text,) if full is not None else ())),
         "find which one (df -h; the command's temporary folder, its log, pg_wal) and make room; "
         "never delete from pg_wal",
         Snapshot.wal_disk,
         since=lines[0].at,
         proof=(
             *log_lines(snapshot, lines),
-            *(
-                [Proof(f"{disk.directory}: {disk.free_bytes:,} bytes free", "df", snapshot.wal_disk.read_at)]
-                if disk is not None
-                else []
-            ),
+            *((full.proof,) if full is not None else _pg_wal_room(snapshot)),
         ),
         fixes=(
             Fix(
@@ -57,7 +56,18 @@ def disk_full(assessment: Assessment) -> Iterator[Finding]:
             ),
             *(() if is_ours(snapshot) else ours_in_force(snapshot, "which keeps nothing on the disk")),
         ),
+        certainty=Certainty.PROVED if full is not None else Certainty.LIKELY,
+        surer=""
+        if full is not None
+        else "nothing that was looked at is full: df -h and df -i on the droplet, and the user's quota",
     )
+
+
+def _pg_wal_room(snapshot: Snapshot) -> tuple[Proof, ...]:
+    disk = snapshot.wal_disk.value
+    if disk is None:
+        return ()
+    return (Proof(f"{disk.directory}: {disk.free_bytes:,} bytes free", "df", snapshot.wal_disk.read_at),)
 
 
 def crash_loop(assessment: Assessment) -> Iterator[Finding]:
@@ -90,7 +100,15 @@ def crash_loop(assessment: Assessment) -> Iterator[Finding]:
             *command_and_archiver(snapshot),
         ),
         fixes=ours_in_force(snapshot, "which ends by itself, and with a status that is counted"),
+        certainty=Certainty.PROVED if _uncounted_by_the_server(assessment) else Certainty.LIKELY,
+        surer="" if _uncounted_by_the_server(assessment) else "does failed_count stand while files wait?",
     )
+
+
+def _uncounted_by_the_server(assessment: Assessment) -> bool:
+    """Whether the counters agree with the log: something waits, and no failure of it was counted."""
+    archiver = assessment.snapshot.archiver.value
+    return bool(ready_count(assessment.snapshot)) and archiver is not None and not is_failing(archiver)
 
 
 def _is_uncounted(entry: LogEntry) -> bool:
@@ -275,7 +293,11 @@ MODES: tuple[FailureMode, ...] = (
                 "The file system of the command's temporary files, of its log, or of pg_wal itself is full "
                 "(or has no inodes)."
             ),
-            signal="The line in the log since the last success; df of pg_wal.",
+            signal=(
+                "The line in the log since the last success. It is proved where the file system of the path "
+                "that it names (else of pg_wal, /tmp, /var/tmp or /var/log) is seen to be full for the "
+                "server's user; a quota is not seen."
+            ),
             fix=(
                 "Find which one, and make room.\n\n"
                 "```\n"

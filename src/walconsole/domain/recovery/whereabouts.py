@@ -24,6 +24,7 @@ from walconsole.domain.recovery.wal_g import SENTINEL, read_wal_g
 from walconsole.domain.wal import Segment
 
 FOLDERS_KEPT = 2000
+STANZAS_KEPT = 200
 OBJECTS_KEPT = 10_000
 """Of one backup: a multipart tar a tablespace and a manifest are few."""
 
@@ -48,7 +49,8 @@ _KEYS = (
     ),
 )
 _PATTERNS = tuple((writer, re.compile(pattern, re.ASCII | re.DOTALL)) for writer, pattern in _KEYS)
-_HINT = re.compile(r"base/\d|/backup\.|basebackup|\.backup")
+_STANZA = re.compile(r"(?:.*/)?archive/(?P<stanza>[^/]+)/archive\.info(?:\.copy)?", re.DOTALL)
+_HINT = re.compile(r"base/\d|/backup\.|basebackup|\.backup|/archive\.info")
 """In every key that one of the patterns matches: a million keys are passed over in a moment."""
 
 
@@ -100,13 +102,15 @@ _DOCUMENTS = {
 class Whereabouts:
     """Base backups by the keys of a listing. Of each writer's the newest FOLDERS_KEPT are told apart.
 
-    `passed_over` counts keys of older ones, and of backups with very many objects.
+    `passed_over` counts keys of older ones, and of backups with very many objects. `stanzas` are the names of
+    pgBackRest's stanzas whose archive.info is listed, STANZAS_KEPT at most.
     """
 
     def __init__(self) -> None:
         self._folders: dict[tuple[Writer, str, str], Folder] = {}
         self._by_age: dict[Writer, list[tuple[str, str]]] = {}
         self.passed_over = 0
+        self.stanzas: set[str] = set()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Whereabouts):
@@ -116,6 +120,11 @@ class Whereabouts:
     def note(self, key: str, size: int) -> None:
         """`key` (relative to the profile's prefix) is listed with `size` bytes."""
         if not may_be_of_a_backup(key):
+            return
+        stanza = _STANZA.fullmatch(key)
+        if stanza is not None:
+            if len(self.stanzas) < STANZAS_KEPT:
+                self.stanzas.add(stanza["stanza"])
             return
         for writer, pattern in _PATTERNS:
             match = pattern.fullmatch(key)

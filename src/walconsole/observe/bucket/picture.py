@@ -298,6 +298,7 @@ class BucketPicture:
             backups=self.backups.found,
             drills=self.drills.found,
             alike=self._alike(),
+            stanzas=tuple(sorted(self.index.whereabouts.stanzas)),
         )
         found = self.continuity(accepted)
         return facts if found is None else _followed(facts, found)

@@ -1,5 +1,6 @@
 """The archive command as the operating system sees it: its programs, its configurations, what runs of it."""
 
+import re
 import secrets
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +13,13 @@ from walconsole.domain.archivers.command_words import (
     remotes_of,
     targets_of,
 )
-from walconsole.domain.facts.evidence import ChildProcess, CommandFacts, ConfigAccess, ProgramFacts
+from walconsole.domain.facts.evidence import (
+    ChildProcess,
+    CommandFacts,
+    ConfigAccess,
+    FileSystemRoom,
+    ProgramFacts,
+)
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError
@@ -45,6 +52,8 @@ class _Files:
     configs: tuple[ConfigAccess, ...] = ()
     script: str = ""
     missing: tuple[str, ...] = ()
+    room: tuple[FileSystemRoom, ...] = ()
+    stop_files: tuple[str, ...] = ()
 
 
 class CommandProbe:
@@ -119,6 +128,8 @@ class CommandProbe:
             ("path", await self._server_path()),
             ("programs", "\n".join(_places((*programs, *restore))).encode("utf-8", "surrogateescape")),
             ("configs", "\n".join(configs).encode("utf-8", "surrogateescape")),
+            ("waiting", b"1" if programs and self._waiting() else b"0"),
+            ("pgbackrest", _pgbackrest_config(command).encode("utf-8", "surrogateescape")),
         )
         script = "".join(assignment(name, raw) for name, raw in assigned) + script_named("command.sh")
         answer = await self._shell.run(as_user(self._os_user, script), timeout_s=SCRIPT_S)
@@ -201,9 +212,15 @@ def _read_files(
     programs: list[ProgramFacts] = []
     configs: list[ConfigAccess] = []
     script = ""
+    room: tuple[FileSystemRoom, ...] = ()
+    stops: tuple[str, ...] = ()
     for key, value in records:
         text = decode(value)
         match key:
+            case "room":
+                room = read_room(text)
+            case "stops":
+                stops = tuple(safe(line) for line in text.splitlines()[:20] if line)
             case "program":
                 programs.append(ProgramFacts(safe(text), None))
             case "config":
@@ -214,7 +231,38 @@ def _read_files(
                 programs[-1] = _program(programs[-1], key, text)
             case _ if key.startswith("config.") and configs:
                 configs[-1] = _config(configs[-1], key, text)
-    return _Files(command, tuple(programs), configs=tuple(configs), script=script)
+    return _Files(
+        command,
+        tuple(programs),
+        configs=tuple(configs),
+        script=script,
+        room=room,
+        stop_files=stops,
+    )
+
+
+def _pgbackrest_config(command: str) -> str:
+    """The file that the command names for pgBackRest; empty where it names none."""
+    named = re.search(r"pgbackrest\b[^|;&]*?--config[= ][\"']?([^\s\"']+)", command)
+    return named[1] if named is not None else ""
+
+
+_ROOM = re.compile(r"(i?)(\d{1,18})\t(\d{1,18})\t(/.*)")
+
+
+def read_room(text: str) -> tuple[FileSystemRoom, ...]:
+    """What df said, KiB and (after an `i`) inodes, by the mount point; the root's first."""
+    found: dict[str, FileSystemRoom] = {}
+    for line in text.splitlines():
+        told = _ROOM.fullmatch(line)
+        if told is None:
+            continue
+        free, total, path = int(told[2]), int(told[3]), safe(told[4])
+        if not told[1]:
+            found[path] = FileSystemRoom(path, free * 1024, total * 1024)
+        elif total and path in found:  # btrfs and others count none
+            found[path] = replace(found[path], free_inodes=free)
+    return tuple(found[path] for path in sorted(found))
 
 
 def _program(program: ProgramFacts, key: str, text: str) -> ProgramFacts:
@@ -267,6 +315,8 @@ def _read_processes(files: _Files, records: Sequence[tuple[str, bytes]], host_no
         restore=files.restore,
         configs=files.configs,
         script=files.script,
+        room=files.room,
+        stop_files=files.stop_files,
         children=tuple(
             sorted(_children(records, booted, ticks), key=lambda child: (child.started_at, child.pid))
         ),

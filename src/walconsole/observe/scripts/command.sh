@@ -1,7 +1,8 @@
 # The archive command's programs and configurations, as the server's own user finds them. It changes nothing.
 #
 # Prepended by command.py: token (ends the answer), data (the data directory), path (the server's PATH), programs and
-# configs (one a line; `~` stands for the user's home). The answer is records: \001 key space value \000.
+# configs (one a line; `~` stands for the user's home), waiting (1: something waits to be archived),
+# pgbackrest (the configuration that the command names for it, empty where it names none). The answer is records: \001 key space value \000.
 
 LC_ALL=C
 PATH=$path
@@ -121,6 +122,28 @@ look_config() {
     fi
 }
 
+# look_room: bytes and inodes that this user may still take, of each file system of this machine that can be written.
+look_room() {
+    for inodes in '' i; do
+        timeout -s KILL 3 df "-PTkl$inodes" 2>/dev/null | awk -v inodes="$inodes" '
+            NR == 1 || $2 ~ /^(squashfs|iso9660|erofs|cramfs|udf|romfs|efivarfs|fuse\..*)$/ { next }
+            $3 ~ /^[0-9]+$/ && $5 ~ /^[0-9]+$/ {
+                free = $5; total = $3; line = $0
+                for (field = 0; field < 6; field++) sub(/^[^[:space:]]+[[:space:]]+/, "", line)
+                printf "%s%s\t%s\t%s\n", inodes, free, total, line
+            }' | head -n 100
+    done
+}
+
+# look_stops: the files by which pgBackRest was told to stop, below lock-path of its configuration.
+look_stops() {
+    for file in "$pgbackrest" /etc/pgbackrest/pgbackrest.conf /etc/pgbackrest.conf; do
+        if [ -r "$file" ]; then break; fi
+    done
+    locks=$(sed -n 's/^[[:space:]]*lock-path[[:space:]]*=[[:space:]]*//p' "$file" 2>/dev/null | head -n 1)
+    for stop in "${locks:-/tmp/pgbackrest}"/*.stop; do if [ -e "$stop" ]; then printf '%s\n' "$stop"; fi; done
+}
+
 each() { while IFS= read -r line; do [ -z "$line" ] || "$1" "$line"; done; }
 
 carriage=$(printf '\r')
@@ -133,4 +156,8 @@ LIST
 each look_config <<LIST
 $configs
 LIST
+if [ "$waiting" = 1 ]; then
+    say room "$(look_room)"
+    say stops "$(look_stops)"
+fi
 say end "$token"
