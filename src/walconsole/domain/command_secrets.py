@@ -40,8 +40,10 @@ _CONVENTIONS = (
     _Convention(r"(?:un)?zip|zipcloak", r"-P\s*"),
     _Convention(r"smb(?:client|get|map)|rpcclient", r"(?:-U\s*|--user[=\s]\s*)[\"']?[^\s%\"']++%"),
     _Convention(r"smbclient|net\s+use", r"(?:\w:\s+)?(?://|\\\\)\S+\s+(?![-/])"),
+    _Convention("lftp", r"[\"']?open\s+(?:-\S+\s+)*", r"[^\s:@\"']+:[^\s@\"']+(?=@)"),
+    _Convention("ftp", r"-n\b[^|;]{0,60}?\buser\s+\S+\s+"),
     _Convention("lftp", r"(?:-u|--user)[=\s]\s*", rf"(?=\S*,){_WORD}"),
-    _Convention(r"ncftp\w*|aescrypt|mongo\w*|cqlsh", r"-p\s*"),
+    _Convention(r"ncftp\w*|ftp(?:put|get)|aescrypt|mongo\w*|cqlsh", r"-p\s*"),
     _Convention("redis-cli|keydb-cli|valkey-cli", r"(?:-a|--pass)[=\s]\s*"),
     _Convention(r"ldap(?:search|modify|add|delete|whoami|passwd)", r"-w\s*"),
     _Convention("swift", r"-K\s*|--key[=\s]\s*"),
@@ -64,7 +66,7 @@ _CONVENTIONS = (
         _MC,
         rf"(?:alias\s+set|config\s+host\s+add)\s+(?:{_MC_FLAG}(?!--){_WORD}\s+){{3}}{_MC_FLAG}(?!--)",
     ),
-    _Convention("rclone", r"obscure\s+(?!-)"),
+    _Convention("rclone", r"(?:obscure|reveal)\s+(?!-)"),
     _Convention(r"b2(?:v\d)?", r"(?:account\s+authorize|authorize-account)\s+\S+\s+(?!-)"),
     _Convention("htpasswd", r"-\w*b\w*\s+\S+\s+\S+\s+"),
     _Convention("net", r"/user:\S+\s+"),
@@ -77,7 +79,7 @@ _SIMPLE_COMMAND = pattern(r"(?:\"[^\"]*+\"|'[^']*+'|\\.|&(?!&)|[^\"'\\|;&\n]|[\"
 # A secret on standard input: `echo SECRET | gpg --passphrase-fd 0`, or `… <<< SECRET`.
 _READS_INPUT = (
     r"--passphrase-fd|--pass(?:word|phrase)-stdin|-pass\w*\s+(?:stdin|fd:0)|sudo\s+-S"
-    r"|cryptsetup|kinit|chpasswd"
+    r"|cryptsetup|kinit|chpasswd|obscure\s+-"
 )
 _READER = pattern(_READS_INPUT)
 _SAID_TO_IT = pattern(
@@ -98,6 +100,7 @@ HINTS = (
     "access import ",
     "net use ",
     "obscure ",
+    "reveal ",
     "authorize",
     "/user:",
     "sqlplus",

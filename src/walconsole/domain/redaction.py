@@ -61,10 +61,16 @@ _SAYS = frozenset(
         "incorrect", "missing", "expired", "expires", "required", "unable", "unexpected", "denied",
         "refused", "rejected", "forbidden", "unauthorized", "unknown", "unsupported", "unavailable",
         "mismatch", "malformed", "exceeded", "timeout", "timed", "error", "check", "enter", "provided",
-        "found", "expected", "got", "unbound", "unrecognized", "illegal", "bad", "usage", "requires",
+        "found", "expected", "got", "unbound", "too", "unrecognized", "illegal", "bad", "usage", "requires",
     }
 )  # fmt: skip
 _SAYS_OF_IT = frozenset({"not", "does", "already", "is", "was", "has", "cannot", "could"})
+_NO_VALUE = pattern(
+    r"[\"']?(?:yes|no|true|false|none|null|nil|unset|missing|empty|off|on|n/a|<\w+>|\[redacted\]|\*+|x{4,})"
+    r"[\"']?[).,;]*",
+    re.IGNORECASE,
+)
+"""What stands for a value: that there is none, or another program's mask."""
 _COUNT = pattern(r"\d{1,4}[,;.)]?")
 _STATUS = pattern(r"[1-5]\d\d [A-Z][a-z]+")  # 403 Forbidden
 _NAMES_OBJECT = pattern(r"[0-9A-F]{24}|^[\"']?\$")
@@ -84,10 +90,10 @@ _VALUE = pattern(
     r"|(?:[^\s'\"]++|''|(?<=\w)'(?=\w))+",
     re.DOTALL,
 )
-# A name and what joins it to a value: `name=`, `name:`, `--name value`, `NAME 'value'`. Names begin
-# only where no name goes on, so that each character is looked at once, however long the text is.
+# A name and what joins it to a value: `name=`, `name:`, `name => value`, `--name value`, `NAME 'value'`.
+# Names begin only where no name goes on, so that each character is looked at once, however long the text is.
 _NAMED = pattern(
-    r"(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_.-]++\\{0,3}+[\"']?\s{0,99}+[=:]\s{0,99}+(?=\S)"
+    r"(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_.-]++\\{0,3}+[\"']?\s{0,99}+(?:=>|:=|[=:])\s{0,99}+(?=\S)"
     r"|-[A-Za-z0-9_.-]++\s{1,99}+(?=[^\s-])|[A-Za-z0-9_.-]++\s{1,99}+(?=\\?['\"]))"
 )
 _NAME = pattern(r"[A-Za-z0-9_.-]+")
@@ -100,6 +106,8 @@ _HINTS = (
     *SHAPE_HINTS, *COMMAND_HINTS,
 )  # fmt: skip
 _FLAGS = pattern(r"\s-[a-z-]")
+_LONG_AFTER_DOT = pattern(r"\.\w{20}")
+_PASSFILE = pattern(r":(?:\d{4,5}|\*):[^\s:]{1,63}:")
 _KEYS = pattern(r"key[\"']?\s*[=:]|[_-]key\s")
 
 
@@ -171,9 +179,11 @@ def _gives_away(named: str) -> bool:
 def _is_spoken(name: re.Match[str], value: re.Match[str], text: str) -> bool:
     """Whether what follows a name is said about it, and not its value."""
     named = name[0]
+    if _NO_VALUE.fullmatch(value[0]) is not None:
+        return True
     if _SEEN_BY_PATH.search(named) is not None and _PATH.match(value[0]) is not None:
         return True
-    if named.rstrip().rstrip("\"'").endswith("="):
+    if named.rstrip().rstrip("\"'").endswith(("=", "=>")):
         return named.startswith("KEY") and _NAMES_OBJECT.search(value[0]) is not None
     after = text[value.end() : value.end() + 120]
     if not named.rstrip().endswith(":"):
@@ -219,6 +229,12 @@ def may_hold_secret(text: str) -> bool:
     if " -" in folded and _FLAGS.search(folded) is not None:
         return True
     if "key" in folded and _KEYS.search(folded) is not None:
+        return True
+    if _LONG_AFTER_DOT.search(folded) is not None:
+        return True
+    if folded.startswith("-") and _FLAGS.search(f" {folded}") is not None:
+        return True
+    if _PASSFILE.search(folded) is not None:
         return True
     return "@" in folded and _names_user_and_host(folded)
 

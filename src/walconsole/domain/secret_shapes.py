@@ -9,12 +9,24 @@ _IN_OTHER_LANGUAGES = (
 """A password as German, Spanish, French, Portuguese, Russian, Japanese, Chinese, Korean, Polish, Dutch,
 Swedish, Czech, Turkish and Italian call it."""
 
+_ENCODED = r"%(?:25){0,2}"
+"""A percent sign in a URL, which may have been encoded again."""
+
 SHAPES = (
     pattern(r"\bdo[opr]_v1_[0-9a-f]{32,}\b"),  # DigitalOcean API tokens
     pattern(r"\b(?:gh[ps]_|github_pat_)[A-Za-z0-9_-]{16,}"),
     pattern(r"\bAIza[0-9A-Za-z_-]{30,}"),  # Google API keys
     pattern(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"),  # JSON Web Tokens
-    pattern(r"(?i)\bAGE-(?:SECRET-KEY|PLUGIN-[A-Z0-9]{1,20})-1[0-9A-Za-z]+"),
+    pattern(r"(?i)\bAGE-(?:SECRET-KEY|PLUGIN)(?:-[A-Z0-9]{1,20})?-1[0-9A-Za-z]+"),
+    pattern(  # Vault's before 1.10: a service token, and a batch or recovery token
+        r"(?<![\w./-])(?:s\.(?:(?=[0-9A-Za-z]{0,23}[A-Z])(?=[0-9A-Za-z]{0,23}[a-z])[0-9A-Za-z]{24}(?!\w)"
+        r"|(?=[0-9A-Za-z]{0,40}[0-9])(?=[0-9A-Za-z]{0,40}[a-z])[0-9A-Za-z]{20,40}(?!\w))"
+        r"(?:\.[0-9A-Za-z]{5}(?!\w))?|[br]\.[A-Za-z0-9_-]{60,})"
+    ),
+    pattern(  # user:password in a URL that is encoded itself, perhaps twice
+        rf"(?i)(?:(?<=%3a%2f%2f)|(?<=%253a%252f%252f))(?:(?!{_ENCODED}(?:2f|3a|40))[^\s&'\"]){{1,200}}{_ENCODED}3a"
+        rf"(?:(?!{_ENCODED}(?:2f|40))[^\s&'\"]){{1,300}}(?={_ENCODED}40)"
+    ),
     pattern(r"(?i)(?<=bearer )(?=[A-Za-z._~+/=-]{0,200}[0-9]|\S{20})[A-Za-z0-9._~+/=-]{8,}"),
     pattern(r"(?<=://)[^\s/?#:'\"]*+:[^\s/?#'\"]*(?=@)"),  # user:password in a URL
     pattern(r"(?<=://)[^\s/?#:@'\"]*+:(?!\d{1,5}/)[^\s?#@'\"]{1,200}+(?=@)"),  # with a slash in the password
@@ -71,7 +83,7 @@ LED = (
         r"(?:[A-Za-z0-9+/_-]{20,}={1,2}|[A-Za-z0-9+_-]{32,}(?![\w/.]))"
     ),
     pattern(
-        r"(?i)(authorization[\"']?\s{0,9}[:=](?:\\?\s){0,9}[\"']?(?:basic|bearer|token|api-?key|key|digest|negotiate"
+        r"(?i)(authorization[\"']?\s{0,9}[:=](?:\\?\s){0,9}\[?[\"']?(?:basic|bearer|token|api-?key|key|digest|negotiate"
         r"|aws|sharedkey(?:lite)?|oss|cos|obs|splunk|sso-key)(?:\\?\s)+)[^\s\"',]+"
     ),
     pattern(
@@ -83,7 +95,19 @@ LED = (
         r"(?i)(<(?:secretaccesskey|secretkey|sessiontoken|securitytoken|password|accesskeysecret)>)[^<]+"
     ),
     pattern(r"(\blogin\s+\S+\s+password\s+)\S+"),  # netrc(5)
-    pattern(r"(?m)(^[^\s:]{1,255}:(?:[56]\d{3}|\*):[^\s:]{1,63}:[^\s:]{1,63}:)\S+$"),  # a line of .pgpass
+    pattern(  # a line of .pgpass, by itself or as the words of an echo
+        r"(?m)((?:^|[\s'\"])[^\s:'\"]{1,255}:(?:\d{4,5}|\*):[^\s:]{1,63}:[^\s:]{1,63}:)"
+        r"(?![\d\[]+\]?(?:\s|$))[^\s'\"]{3,}(?=[\"']?\s{0,9}(?:$|[>|;&]))"
+    ),
+    pattern(  # a parameter of a connection string that is encoded
+        rf"(?i)((?:passw(?:or)?d|passphrase|secret|token|pwd|sig|signature|(?:account|storage|secret)_?key|(?<![a-z])pass)"
+        rf"{_ENCODED}3d)(?:(?!{_ENCODED}(?:20|26|3b))[^\s&'\";+])+"
+    ),
+    pattern(r"(?i)(\bpassword\s+E')(?:[^'\\]|\\.|'')+"),  # an escape string, PostgreSQL's
+    pattern(r"(?i)(\bpassword\s+\$\$)[^$]+"),
+    pattern(r"(?i)(\bpgp_sym_(?:en|de)crypt(?:_bytea)?\s?\([^;\n']{1,300},\s{0,9}')[^']+"),
+    pattern(r"((?:---> |> |\bquote )PASS )(?!XXXX)\S+"),  # ftp, as its clients tell what they send
+    pattern(r"\b((?:AKIA|ASIA|DO00)[A-Z0-9]{16}:)[A-Za-z0-9/+]{40,43}(?![\w/+])"),  # s3fs' file
     pattern(
         r"(\b(?:(?i:(?:aws_)?secret_access_key|aws_session_token|client_secret|secret_key)|pass|password2?)\s+)"
         r"(?=[A-Za-z]*[0-9+/_=])(?![^\s=]*[:=(])[^\s'\"]{8,}"
@@ -100,6 +124,7 @@ HINTS = (
     "dckr_pat_", "tskey-", "ghp_", "ghs_", "gho_", "ghu_",
     "ghr_", "shpat_", "shpss_", "identified", "kennwort", "contrase", "senha", "пароль", "パスワード", "密码",
     "密碼", "비밀번호", "hasło", "wachtwoord", "lösenord", "heslo", "şifre", "parola", "pw=",
+    "%3d", "%40", "%25", "pgp_sym", "akia", "asia", "do00",
     'send "', "send '", "send -- ", 'send \\"',
 )  # fmt: skip
 """Every one of them contains one of these in lower case, or what gives a secret away by its name."""

@@ -12,9 +12,16 @@ from functools import lru_cache
 
 from walconsole.domain.facts import log_languages as languages
 from walconsole.domain.facts.evidence import LogEntry, LogKind
-from walconsole.domain.facts.log_line import ARCHIVER, is_a_programs, plain_text, servers_level, whole_records
+from walconsole.domain.facts.log_line import (
+    ARCHIVER,
+    PrivateKeys,
+    is_a_programs,
+    plain_text,
+    servers_level,
+    whole_records,
+)
 from walconsole.domain.patterns import pattern
-from walconsole.domain.redaction import safe
+from walconsole.domain.redaction import MASK, safe
 
 LOG_LINE = re.compile(
     r"[Aa]rchiv|No space left|SIGHUP|accept connections|shut down|shutting down|terminated by signal|PANIC"
@@ -74,7 +81,9 @@ def entries_of(
 
     `archivers` are the process ids that the archiver is known to have had. Never raises.
     """
-    listed = [(plain_text(line), since) for line, since in whole_records(lines)]
+    keys = PrivateKeys()
+    plain = ((plain_text(line), since) for line, since in whole_records(lines))
+    listed = [(MASK if keys.hidden(text) else text, since) for text, since in plain]
     prefixed = any(servers_level(text)[1] > 0 for text, _ in listed)
     reader = _Reader(zone, frozenset(archivers), prefixed=prefixed)
     told: list[tuple[LogEntry, float | None]] = []

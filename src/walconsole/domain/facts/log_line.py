@@ -138,6 +138,38 @@ def servers_level(text: str) -> tuple[str, int]:
     return "", -1
 
 
+class PrivateKeys:
+    """Lines of one log, in their order, without the private keys that a program printed into it.
+
+    Line by line nothing tells a key's body from other words, so that what follows its first line is hidden
+    up to the last, or to a line of the server's own. A body whose beginning was not seen is
+    told by its width.
+    """
+
+    def __init__(self) -> None:
+        self._left = 0
+
+    def hidden(self, text: str) -> bool:
+        """Whether this line, which comes next, is to be masked as a whole."""
+        begins = text.rfind("-----BEGIN")
+        if begins >= 0 and "PRIVATE KEY" in text[begins:]:
+            self._left = 0 if "-----END" in text[begins:] else _LONGEST_KEY
+            return False  # its own shape gives it away
+        if not self._left or servers_level(text)[0]:
+            self._left = 0
+            body = text.strip()
+            return len(body) in _KEY_WIDTHS and _KEY_BODY.fullmatch(body) is not None
+        self._left = 0 if "-----END" in text else self._left - 1
+        return True
+
+
+_LONGEST_KEY = 200
+"""Lines: RSA with 16,384 bits in PEM."""
+_KEY_WIDTHS = frozenset({64, 70, 76})
+"""Characters a line: OpenSSL's and GnuPG's, OpenSSH's, MIME's."""
+_KEY_BODY = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9+/])[A-Za-z0-9+/]+={0,2}")
+
+
 def continues(raw: bytes) -> bool:
     """Whether a line as it was written goes on with the one before: PostgreSQL indents it by a tab."""
     return raw.startswith(b"\t")

@@ -20,6 +20,7 @@ from walconsole.domain.facts.log_languages import DETAILS, STATEMENTS
 from walconsole.domain.facts.log_line import (
     LogLevel,
     LogLine,
+    PrivateKeys,
     below,
     continuation,
     continues,
@@ -102,7 +103,6 @@ WAITING_BYTES = 2 * 1024 * 1024
 """Bytes that wait to be read; older ones are dropped."""
 SETTLE_S = 0.4
 """How long a reopened stream is watched before its repetition is told from what is new."""
-_LONGEST_KEY = 100
 
 
 class RawLines:
@@ -157,7 +157,7 @@ class LogStream:
         self._before: LogLine | None = None
         self._message: LogLine | None = None
         self._since_message = 0
-        self._key_lines = 0
+        self._keys = PrivateKeys()
 
     def opened(self) -> None:
         """The stream begins anew, with lines that may have been shown already."""
@@ -214,9 +214,8 @@ class LogStream:
         text = decode(raw[:LONGEST_LINE])
         if len(raw) > LONGEST_LINE:
             text += " … (cut)"
-        if self._key_lines or "-----BEGIN" in text:
-            text = self._without_key(text)
-        return printable(plain_text(text.rstrip("\r")))
+        shown = printable(plain_text(text.rstrip("\r")))
+        return MASK if self._keys.hidden(shown) else shown
 
     def _add(self, lines: list[LogLine], text: str, raw: bytes) -> None:
         """The line; the message above it is looked at anew where this one belongs to it."""
@@ -238,16 +237,6 @@ class LogStream:
                         lines[-self._since_message] = self._message
         self._before = line
         lines.append(line)
-
-    def _without_key(self, text: str) -> str:
-        """A private key goes over many lines: none of them is shown."""
-        if "-----BEGIN" in text and "PRIVATE KEY" in text:
-            self._key_lines = _LONGEST_KEY
-            return safe(text)
-        if not self._key_lines:
-            return text
-        self._key_lines = 0 if "-----END" in text else self._key_lines - 1
-        return MASK
 
 
 _FAULT = re.compile(r"^(?:\S+ ALARM: |\S+ \S+ [^\s:\[]+(?:\[\d+\])?: )(?P<words>(?P<id>[a-z][a-z-]*): .+)$")
