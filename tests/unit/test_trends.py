@@ -12,7 +12,10 @@ from walconsole.domain.facts.evidence import RetentionFacts
 from walconsole.domain.facts.history import SAMPLE_SPACING_S, SAMPLES_KEPT
 from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.facts.snapshot import Snapshot, fold
+from walconsole.domain.failures import diagnose
 from walconsole.domain.standing.trends import archived_per_minute, disk_outlook
+from walconsole.ui.board.content import View
+from walconsole.ui.dashboard import wal_disk as wal_disk_pane
 
 pytestmark = pytest.mark.cases("Forecasts of a disk")
 
@@ -246,3 +249,31 @@ def test_one_look_is_no_trend() -> None:
     assert outlook is not None
     assert (outlook.backlog_per_min, outlook.full_in_s) == (None, None)
     assert disk_outlook(Snapshot("x", NOW, NOW), NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("stretches", "limit_mib", "free_mib", "says"),
+    [
+        ((Stretch(300),), 1024, 20 << 10, "not filling"),
+        ((Stretch(300, others=-1),), 1024, 20 << 10, "not filling"),
+        ((Stretch(300, others=0.05),), 1024, 20 << 10, "not within 1 d 18 h"),
+        ((Stretch(300, wal=1),), 1024, 20 << 10, "never by WAL: pg_wal stops at max_wal_size"),
+        ((Stretch(60, others=96), Stretch(200)), 1024, 52 << 10, "n/a it does not go on"),
+        ((Stretch(20, others=1),), 1024, 90 << 10, "n/a not watched for long enough"),
+    ],
+)
+def test_a_growth_is_never_beside_a_disk_that_does_not_fill(
+    stretches: tuple[Stretch, ...], limit_mib: int, free_mib: int, says: str
+) -> None:
+    snapshot = fold(
+        Snapshot("x", NOW, NOW), read(Snapshot.retention, RetentionFacts((), limit_mib << 20), NOW), NOW
+    )
+    for _, at, facts in _readings(free_mib, stretches):
+        snapshot = fold(snapshot, read(Snapshot.wal_disk, facts, at), at)
+        now = at
+    shown = {
+        line.entry: line
+        for line in wal_disk_pane.render(View(snapshot, diagnose(snapshot, now), now, 78)).lines
+    }
+    assert shown["full_in"].value == says
+    assert shown["growth"].value.startswith("+") == (says != "not filling")

@@ -7,6 +7,7 @@ backlog or a slot; then it goes on until nothing is free, as other programs' wri
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 WINDOW_S = 300.0
 URGENT_S, CALM_S = 3600.0, 7200.0
@@ -75,8 +76,7 @@ def _room(last: DiskSample, limits: Limits) -> float | None:
 
 
 def _full_in(free: int, taken: float, wal: float | None, room: float | None, limits: Limits) -> float | None:
-    # Half a segment a minute is noise: files are recycled, logs rotate.
-    noise = limits.segment_bytes / 120
+    noise = _noise(limits)
     if taken <= noise:
         return None
     if wal is None or wal <= 0 or room is None:
@@ -106,6 +106,43 @@ def outlook_in_s(samples: Sequence[DiskSample], limits: Limits) -> tuple[float, 
     if last.free_bytes and watched < min(_LONG_ENOUGH_S, latest / _TIMES_AS_FAR):
         return None  # a few seconds' writes say nothing of tonight
     return soonest, latest
+
+
+class NoEnd(StrEnum):
+    """Why no time to full can be told while free space goes."""
+
+    REUSED = "reused"
+    """pg_wal stops at max_wal_size, and nothing else takes space."""
+    LITTLE = "little"
+    """So little goes that recycled files and rotated logs explain it."""
+    UNSTEADY = "unsteady"
+    """It went for a while, and does not go on."""
+    TOO_SHORT = "too short"
+    """It was not watched for long enough to say what is as far away."""
+
+
+def no_end(samples: Sequence[DiskSample], limits: Limits) -> NoEnd | None:
+    """Why `outlook_in_s` tells no time; None where nothing goes."""
+    watched = _span(samples)
+    whole = forecast(samples, watched, limits) if samples else None
+    if whole is None or round(60 * whole.taken) <= 0:
+        return None
+    if whole.taken <= _noise(limits):
+        return NoEnd.LITTLE
+    if whole.full_in_s is None:
+        return NoEnd.REUSED
+    recent = forecast(samples, watched / _STILL, limits)
+    return NoEnd.UNSTEADY if recent is not None and recent.full_in_s is None else NoEnd.TOO_SHORT
+
+
+def at_least_s(free_bytes: int, limits: Limits) -> float:
+    """Seconds that are left at least where no more goes than LITTLE."""
+    return free_bytes / _noise(limits)
+
+
+def _noise(limits: Limits) -> float:
+    """Bytes a second: half a segment a minute, for files are recycled and logs rotate."""
+    return limits.segment_bytes / 120
 
 
 def urgent_in_s(samples: Sequence[DiskSample], limits: Limits) -> tuple[float, float] | None:

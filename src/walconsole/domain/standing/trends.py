@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from walconsole.domain.facts.disk_forecast import WINDOW_S, Limits, forecast, outlook_in_s, slope, urgent_in_s
+from walconsole.domain.facts.disk_forecast import (
+    WINDOW_S,
+    Limits,
+    NoEnd,
+    at_least_s,
+    forecast,
+    no_end,
+    outlook_in_s,
+    slope,
+    urgent_in_s,
+)
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.units import duration_text
@@ -19,7 +29,8 @@ class DiskOutlook:
 
     `full_in_s` is None when it is not filling, `soonest_s` how early it may be full. `urgent`: within the
     hour, watched for long enough, and going on; or next to nothing is left (`full_in_s` may be None then).
-    `wal_change_bytes_per_s` is how fast pg_wal itself grows, None where that cannot be read.
+    `wal_change_bytes_per_s` is how fast pg_wal itself grows, None where that cannot be read. `no_end` is why
+    `full_in_s` is None though free space goes; where that is LITTLE it takes `at_least_s` seconds.
     """
 
     free_change_bytes_per_s: float | None
@@ -29,6 +40,8 @@ class DiskOutlook:
     wal_change_bytes_per_s: float | None = None
     soonest_s: float | None = None
     urgent: bool = False
+    no_end: NoEnd | None = None
+    at_least_s: float | None = None
 
     @property
     def full_in_text(self) -> str:
@@ -84,6 +97,7 @@ def disk_outlook(snapshot: Snapshot, now: float) -> DiskOutlook | None:
         return DiskOutlook(None, None, None, watched, urgent=urgent)
     backlog = slope(samples, lambda sample: sample.ready_count)
     full = (urgent_in_s(samples, limits) if urgent else None) or outlook_in_s(samples, limits)
+    why = no_end(samples, limits) if full is None else None
     return DiskOutlook(
         free_change_bytes_per_s=-seen.taken,
         backlog_per_min=None if backlog is None else backlog * 60,
@@ -92,4 +106,6 @@ def disk_outlook(snapshot: Snapshot, now: float) -> DiskOutlook | None:
         wal_change_bytes_per_s=seen.wal,
         soonest_s=full[0] if full else None,
         urgent=urgent,
+        no_end=why,
+        at_least_s=at_least_s(disk.free_bytes, limits) if why is NoEnd.LITTLE else None,
     )

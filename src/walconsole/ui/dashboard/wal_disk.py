@@ -1,5 +1,6 @@
 """WAL on disk: what waits in pg_wal, and how long its file system will hold."""
 
+from walconsole.domain.facts.disk_forecast import NoEnd
 from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.standing.archiver import oldest_wait_s, ready_count
 from walconsole.domain.standing.trends import DiskOutlook, disk_outlook
@@ -67,16 +68,31 @@ def _growth(outlook: DiskOutlook | None) -> Line:
     return row("growth", "growth", Span(right(text, _NUMBER)), Span(" a minute", Tone.MUTED), value=text)
 
 
+def _no_end(outlook: DiskOutlook) -> tuple[str, str]:
+    """What stands for the time where there is none: a growth above it must not be contradicted."""
+    match outlook.no_end:
+        case NoEnd.LITTLE:
+            return "not", f"within {duration_text(outlook.at_least_s)}"
+        case NoEnd.REUSED:
+            return "never", "by WAL: pg_wal stops at max_wal_size"
+        case NoEnd.UNSTEADY:
+            return NOT_AVAILABLE, "it does not go on"
+        case NoEnd.TOO_SHORT:
+            return NOT_AVAILABLE, "not watched for long enough"
+    return "not", "filling"
+
+
 def _full_in(view: View, outlook: DiskOutlook | None) -> Line:
     if outlook is None or outlook.free_change_bytes_per_s is None:
         return row("full_in", "full in", Span(_WATCHING, Tone.MUTED))
     if outlook.full_in_s is None:
+        number, why = _no_end(outlook)
         return row(
             "full_in",
             "full in",
-            Span(right("not", _NUMBER)),
-            Span(" filling", Tone.MUTED),
-            value="not filling",
+            Span(right(number, _NUMBER)),
+            Span(f" {why}", Tone.MUTED),
+            value=f"{number} {why}",
         )
     tone = _urgency(outlook)
     text = outlook.full_in_text
