@@ -268,9 +268,9 @@ def test_a_growth_is_never_beside_a_disk_that_does_not_fill(
     snapshot = fold(
         Snapshot("x", NOW, NOW), read(Snapshot.retention, RetentionFacts((), limit_mib << 20), NOW), NOW
     )
-    for _, at, facts in _readings(free_mib, stretches):
-        snapshot = fold(snapshot, read(Snapshot.wal_disk, facts, at), at)
-        now = at
+    now = NOW
+    for _, now, facts in _readings(free_mib, stretches):
+        snapshot = fold(snapshot, read(Snapshot.wal_disk, facts, now), now)
     shown = {
         line.entry: line
         for line in wal_disk_pane.render(View(snapshot, diagnose(snapshot, now), now, 78)).lines
