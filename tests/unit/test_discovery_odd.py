@@ -59,6 +59,9 @@ PASSED = [
     f"while ! {PUT}; do sleep 1; done",
     f"chpst -u postgres:postgres -n 5 {PUT}",
     f"test -f /data/pause && exit 1; {PUT} >/dev/null 2>&1",
+    f"chrt -i 0 {PUT}",
+    f"cgexec -g io:wal nocache {PUT}",
+    f"trickle -s -u 500 {PUT}",
 ]
 
 
@@ -85,6 +88,8 @@ OPEN = [
     (f"sudo -Hu backup {PUT}", "backup"),
     (f"sudo --user=backup -- {PUT}", "backup"),
     (f"sudo {PUT}", "root"),
+    (f"env -u AWS_ENDPOINT_URL bash --login -c '{PUT}'", "the profile that bash --login reads"),
+    (f"env -u AWS_ENDPOINT_URL bash -lc '{PUT}'", "the profile that bash -lc reads"),
     (f"doas -u backup {PUT}", "backup"),
     (f"su - backup -c '{PUT}'", "backup"),
     (f"su backup -s /bin/sh -c 'env -u AWS_ENDPOINT_URL {PUT}'", "backup"),
@@ -131,12 +136,29 @@ def test_a_default_is_no_answer_where_something_may_say_otherwise(command: str, 
         ("python3 /opt/archive.py %p", "/opt/archive.py is a program for python3"),
         ("python3 -c 'upload(\"SEKRET\")' %p", "a program for python3"),
         ("/etc/wal/Makefile %p", "a program for make"),
-        ("docker exec walg wal-g wal-push %p", "docker is not found"),
-        ("docker run -v /data:/d amazon/aws-cli s3 cp /d/%p s3://acme-wal/p/%f", "docker is not found"),
+        ("docker exec walg wal-g wal-push %p", "inside a container is not followed"),
+        ("docker run -v /data:/d amazon/aws-cli s3 cp /d/%p s3://acme-wal/p/%f", "inside a container"),
+        ("docker exec -i store sh -c 'cat > /wal/%f' < %p", "inside a container"),
+        ("kubectl exec -i store -- tee /wal/%f < %p >/dev/null", "inside a container"),
         ("aws-vault exec prod -- " + PUT, "aws-vault is not found"),
         ("chroot /srv/jail cp %p /wal/%f", "chroot is not found"),
         ("chpst -/ /srv/jail cp %p /wal/%f", "chpst is not found"),
-        ("curl -sf -u AK:SEKRET -T %p https://s3.example.net/acme-wal/%f", "curl is not found"),
+        ("curl -sf -u AK:SEKRET -T %p https://s3.example.net/acme-wal/%f", "where it sends a segment"),
+        ('lftp -e "put %p -o /wal/%f; bye" sftp://wal:SEKRET@store', "where it sends a segment"),
+        ('ssh repo@store "pgbackrest --stanza=main archive-push" < %p', "what ssh has the other host do"),
+        ('sftp -b - pg@store <<< "put %p /wal/%f"', "what sftp has the other host do"),
+        ("echo 'put %p /wal/%f' | sftp -b - pg@store", "what sftp has the other host do"),
+        ("cat %p | restic -r /mnt/repo backup --stdin --stdin-filename %f", "snapshots of its own format"),
+        ("borg create ssh://b@box:22/./wal::%f-$(date +%%Y) %p", "snapshots of its own format"),
+        ("kopia snapshot create %p", "snapshots of its own format"),
+        ("tar -zcf /mnt/wal/%f.tar.gz %p", "files of its own format"),
+        ("zip -q /mnt/wal/%f.zip %p", "files of its own format"),
+        ("az storage blob upload --container-name wal --name %f --file %p --account-key SEKRET", "own API"),
+        ("/usr/bin/admin-mgr wal-push %p >> /var/log/wal-g/wal-push.log 2>&1", "it is Supabase's"),
+        ("exec-with-env demo -- wal-g wal-push %p", "it is StackGres's"),
+        ("gzip %p", "a place of passage"),
+        ("gzip <%p >%p.gz", "a place of passage"),
+        ("openssl dgst -sha256 -out /mnt/sums/%f %p", "a place of passage"),
         ("sshpass -p SEKRET scp %p pg@store:/srv/wal/%f", "sshpass is not found"),
         (
             "pgbackrest --config=/etc/none --stanza=main archive-push %p",
@@ -178,6 +200,10 @@ FOLDERS = [
     ("cp %p /mnt/a/%f || cp %p /mnt/b/%f", ["/mnt/a"]),
     ("test -f /mnt/a/%f || cp %p /mnt/a/%f", ["/mnt/a"]),
     ("mountpoint -q /mnt/a || exit 1; cp %p /mnt/a/%f", ["/mnt/a"]),
+    # what is signed or summed is no second archive
+    ("cp %p /mnt/a/%f && openssl dgst -sha256 -out /mnt/sums/%f.sha %p", ["/mnt/a"]),
+    ("cp %p /mnt/a/%f && gpg --detach-sign -o /mnt/sigs/%f.sig %p", ["/mnt/a"]),
+    ("cp %p /mnt/a/%f && sha256sum %p > /mnt/sums/%f", ["/mnt/a"]),
 ]
 
 
@@ -196,6 +222,42 @@ def test_a_place_of_passage_is_no_copy() -> None:
     assert told(target) == RIGHT
     assert target.layout is not None
     assert target.layout.value == "%f.gz"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cp %p /mnt/stage/%f && aws s3 mv /mnt/stage/%f s3://acme-wal/p/%f",
+        "cp %p /mnt/stage/%f && aws s3 mv --recursive /mnt/stage/ s3://acme-wal/p/",
+        "gzip -c %p >%p.gz && aws s3 cp %p.gz s3://acme-wal/p/%f && rm %p.gz",
+    ],
+)
+def test_what_a_client_takes_from_a_folder_was_in_passage_there(command: str) -> None:
+    assert told(only(found(command))) == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("command", "layout", "compression"),
+    [
+        ("cp %p /mnt/wal/%f && gzip -f /mnt/wal/%f", "%f.gz", "gzip"),
+        ("cp %p /mnt/wal/ && pigz -9 /mnt/wal/%f", "%f.gz", "gzip"),
+        ("cp %p /mnt/wal/%f && zstd -q --rm /mnt/wal/%f", "%f.zst", "zstd"),
+        ("cp %p /mnt/wal/%f && zstd -q /mnt/wal/%f", "%f", "none"),
+        ("cp %p /mnt/wal/%f && gzip -k /mnt/wal/%f", "%f", "none"),
+        ("cp %p /mnt/wal/%f && gzip -t /mnt/wal/%f", "%f", "none"),
+        ("gpg --encrypt -r a@b --output /mnt/wal/%f.gpg %p", "%f.gpg", "none"),
+        ("ssh store 'cat > /mnt/wal/%f.part && mv /mnt/wal/%f.part /mnt/wal/%f' < %p", "%f", "none"),
+    ],
+)
+def test_it_is_where_and_as_what_the_last_command_leaves_it(
+    command: str, layout: str, compression: str
+) -> None:
+    target = only(found(command))
+    assert isinstance(target.store, FolderStore)
+    assert target.store.path.value == "/mnt/wal"
+    assert target.layout is not None
+    assert target.compression is not None
+    assert (target.layout.value, target.compression.value) == (layout, compression)
 
 
 def test_where_it_only_goes_when_the_first_fails_is_no_second_copy() -> None:

@@ -55,6 +55,7 @@ class Call:
     `environment` is all that it inherits, `user` who runs it where that is another (sudo), `output` the file
     that its standard output goes to, `piped` the programs before it in its pipeline, `source` where it is.
     `folder` is where it runs (empty: in the data directory; UNKNOWN: a run tells), `perhaps`: it may not run.
+    `fed`: its standard input is the segment, or made from it.
     """
 
     program: str
@@ -67,6 +68,12 @@ class Call:
     folder: str = ""
     otherwise: Otherwise | None = None
     perhaps: bool = False
+    fed: bool = False
+
+    @property
+    def given(self) -> bool:
+        """Whether it gets the segment: then it may be what archives."""
+        return self.fed or _names_segment(self.words)
 
     @property
     def name(self) -> str:
@@ -76,6 +83,10 @@ class Call:
     def within(self, path: str) -> str:
         """A path of its words, as it is seen from the data directory."""
         return within(self.folder, path)
+
+
+def _names_segment(words: Sequence[str]) -> bool:
+    return any("%p" in word or "%f" in word for word in words)
 
 
 def calls_of(text: str, look: Look, source: str, *, outer: Call | None = None, depth: int = 0) -> list[Call]:
@@ -97,6 +108,7 @@ class _Shell:
         self._functions: dict[str, list[Token]] = {}
         self._hidden: Environment = {}
         self._piped: list[str] = []
+        self._fed = False
         self._course = Course()
         self._subshells: list[tuple[Environment, set[str], str]] = []
         self.calls: list[Call] = []
@@ -117,11 +129,12 @@ class _Shell:
         elif ends == ")" and self._subshells:
             self._names.variables, self._exported, self._folder = self._subshells.pop()
         if ends not in ("|", "|&"):
-            self._piped = []
+            self._piped, self._fed = [], False
         self._course.operator(ends, len(self.calls))
 
     def _command(self, command: Sequence[Token]) -> None:
-        words, output = self._redirected(command)
+        words, output, given = self._redirected(command)
+        self._fed = _names_segment((given,)) or (self._fed and not given)
         while words and words[0].text in _KEYWORDS and not words[0].quoted:
             self._course.keyword(words[0].text, len(self.calls))
             words = words[1:]
@@ -145,20 +158,22 @@ class _Shell:
         texts = [text for word in words for text in expanded(word, self._names)]
         self._start(texts, own, line, output)
 
-    def _redirected(self, command: Sequence[Token]) -> tuple[list[Word], str]:
-        """Its words without the redirections, and the file that standard output goes to."""
+    def _redirected(self, command: Sequence[Token]) -> tuple[list[Word], str, str]:
+        """Its words without the redirections, the file of standard output, and what standard input is."""
         words: list[Word] = []
-        output = waiting = ""
+        output = given = waiting = ""
         for token in command:
             if isinstance(token, Operator):
                 waiting = token.text
             elif waiting:
                 if waiting in (">", ">>", ">|"):
                     output = text_of(token.raw or token.text, self._names)
+                elif waiting in ("<", "<<<", "<>"):
+                    given = text_of(token.raw or token.text, self._names)
                 waiting = ""
             else:
                 words.append(token)
-        return words, output
+        return words, output, given
 
     def _assign(self, name: str, found: Found[str]) -> None:
         """Where it may not run, and another value was there, only the run tells which."""
@@ -201,9 +216,11 @@ class _Shell:
                     left.folder,
                     self._course.otherwise(len(self.calls)),
                     self._course.perhaps,
+                    self._fed,
                 )
                 self.calls.append(made)
             self._piped.append(name)
+            self._fed = self._fed or _names_segment(rest)
 
     def _of_its_own(self, name: str, rest: Sequence[str], line: str) -> bool:
         """Whether it is one of the shell's commands that change what it knows; done, then."""
@@ -306,10 +323,10 @@ class _Shell:
 
     def _nested(self, listed: Sequence[Token]) -> None:
         """What runs in this very shell, as what stands here does."""
-        before = self._course, self._piped
+        before = self._course, self._piped, self._fed
         self._course, self._piped = self._course.within(len(self.calls)), list(self._piped)
         self.run(listed)
-        self._course, self._piped = before
+        self._course, self._piped, self._fed = before
 
     def _inside(self, left: Unwrapped, line: str) -> None:
         """What `sh -c` runs."""
@@ -319,7 +336,7 @@ class _Shell:
         names = Names(inherited=left.environment, positional=None if UNKNOWN_WORDS in given else given)
         outer = Call("sh", (), {}, line, left.user, folder=left.folder)
         shell = _Shell(self._look, line, names, outer, self._depth + 1)
-        shell._piped = list(self._piped)
+        shell._piped, shell._fed = list(self._piped), self._fed
         shell._course = self._course.within(0)
         shell.run(tokens(left.text))
         self.calls += shell.calls

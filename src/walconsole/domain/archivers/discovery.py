@@ -4,7 +4,16 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from walconsole.domain.archivers import barman, local_tools, passing, pgbackrest, rclone, s3_clients, walg
+from walconsole.domain.archivers import (
+    barman,
+    local_tools,
+    passing,
+    pgbackrest,
+    programs,
+    rclone,
+    s3_clients,
+    walg,
+)
 from walconsole.domain.archivers.branches import Otherwise
 from walconsole.domain.archivers.calls import Call, calls_of, followed
 from walconsole.domain.archivers.expansion import UNKNOWN, Names, shown, text_of
@@ -150,6 +159,8 @@ def _read(call: Call, look: Look, gathered: _Gathered, depth: int) -> None:
     """Add the call's targets, or those of the script that it is."""
     reader = _reader(call)
     gathered.given.difference_update(call.piped)
+    if call.fed:  # then what only passes it on is not what stores it
+        gathered.unknown = [each for each in gathered.unknown if each.tool.value not in call.piped]
     if call.name == "rm":
         gathered.found = passing.left_by_rm(call, gathered.found)
     elif reader is not None:
@@ -164,6 +175,9 @@ def _read(call: Call, look: Look, gathered: _Gathered, depth: int) -> None:
             gathered.unknown.append(
                 _unknown(name, call.source, "the run of the command alone tells what it is")
             )
+    elif call.given and (why := programs.why_not_read(call)):
+        _note_given(call, gathered)
+        gathered.unknown.append(_unknown(call.name, call.source, why))
     elif call.name not in _NOTHING:
         _by_script(call, look, gathered, depth)
 
@@ -172,9 +186,9 @@ def _by_reader(call: Call, reader: Reader, look: Look, gathered: _Gathered) -> N
     read = [_by(call, target) for target in reader(call, look)]
     own = typed(call, look.command, look) if read else NO_COMMANDS
     targets = [doubted(call, replace(target, commands=own)) for target in read]
-    if not targets and _is_given(call) and not passing.into_nothing(call):
-        why = "where it puts it is a place of passage, or is known only when the command runs"
-        gathered.unknown.append(_unknown(call.name, call.source, why))
+    gathered.found = passing.left_by_compressor(call, gathered.found)
+    if not targets and call.given and not passing.into_nothing(call):
+        gathered.unknown.append(_unknown(call.name, call.source, programs.why_no_place(call)))
     if call.user and call.user != look.seen.user and targets:
         look.note(f"{call.name} runs as {call.user}: what lies in that user's home is not read")
     gathered.found = passing.left_by_mv(call, gathered.found, targets)
@@ -197,8 +211,7 @@ def _either(one: ArchiveTarget, other: ArchiveTarget) -> ArchiveTarget:
 
 
 def _by_script(call: Call, look: Look, gathered: _Gathered, depth: int) -> None:
-    if any("%p" in word or (word.startswith("/") and "%f" in word) for word in call.words):
-        gathered.given.add(safe(call.name))
+    _note_given(call, gathered)
     why = _of_interpreter(call)
     if why:
         gathered.unknown.append(_unknown(call.name, call.source, why))
@@ -210,6 +223,12 @@ def _by_script(call: Call, look: Look, gathered: _Gathered, depth: int) -> None:
         _not_followed(call, look, gathered.unknown, program.path, depth)
     else:
         _follow(call, program.script, look, gathered, depth)
+
+
+def _note_given(call: Call, gathered: _Gathered) -> None:
+    """That it gets the file itself, and not its name alone, as a notice of it does."""
+    if call.fed or any("%p" in word or (word.startswith("/") and "%f" in word) for word in call.words):
+        gathered.given.add(safe(call.name))
 
 
 def _program(call: Call, look: Look) -> ProgramFile | None:
@@ -247,7 +266,7 @@ def _follow(call: Call, script: FileText, look: Look, gathered: _Gathered, depth
     before = len(gathered.found) + len(gathered.unknown)
     for inner in followed(call, script.text, look, script.path, depth + 1):
         _read(inner, look, gathered, depth + 1)
-    if len(gathered.found) + len(gathered.unknown) == before and _is_given(call):
+    if len(gathered.found) + len(gathered.unknown) == before and call.given:
         why = f"nothing in {script.path} is known here to store a file"
         gathered.unknown.append(_unknown(call.name, call.source, why))
 
@@ -267,13 +286,8 @@ def _by(call: Call, target: ArchiveTarget) -> ArchiveTarget:
     return target if not call.user else replace(target, notes=(*target.notes, f"it runs as {call.user}"))
 
 
-def _is_given(call: Call) -> bool:
-    """Whether it gets the segment: then it is what archives."""
-    return any("%p" in word or "%f" in word for word in call.words)
-
-
 def _not_followed(call: Call, look: Look, unknown: list[ArchiveTarget], path: str, depth: int) -> None:
-    if not _is_given(call) and depth:
+    if not call.given and depth:
         return
     if not path:
         why = f"{call.program} is not found as {look.seen.user}"

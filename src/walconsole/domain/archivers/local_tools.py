@@ -4,7 +4,7 @@ basic_archive, pg_probackup, pghoard.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from walconsole.domain.archivers.calls import Call, calls_of
@@ -51,7 +51,17 @@ _VALUED = {
     }),
 }  # fmt: skip
 _REMOTE = re.compile(r"((?:[^@/:\s]+@)?(?:\[[^\]]+\]|[^/:\s]+)):(?!:)(.*)", re.DOTALL)
-_OUTPUT = {"zstd": "-o", "lz4": "", "age": "-o", "rage": "-o", "gpg": "-o", "openssl": "-out", "gpg2": "-o"}
+_OUTPUT = {
+    "zstd": ("-o",), "age": ("-o", "--output"), "rage": ("-o", "--output"), "gpg": ("-o", "--output"),
+    "gpg2": ("-o", "--output"), "openssl": ("-out",), "brotli": ("-o", "--output"),
+    "lzop": ("-o", "--output"),
+}  # fmt: skip
+"""Their options for the file that they write."""
+_TELLS = {
+    "openssl": re.compile(r"dgst|rand|x509|md\d|sha\d+.*|blake2.*"),
+    "gpg": re.compile(r"-b|--detach-sig|--detach-sign|--verify|--print-mds?|--import|--list-.*|-d|--decrypt"),
+}
+"""Words by which an encrypting program makes a digest or a signature, and no copy."""
 _STAGING = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/dev", "/proc")  # noqa: S108  # named, never written to
 
 
@@ -60,6 +70,8 @@ def target(call: Call, look: Look) -> ArchiveTarget | None:
     name = call.name
     if name == "ssh":
         return _by_ssh(call, look)
+    if _only_tells(call):
+        return None
     options, plain = words_of(call.words, _VALUED.get(name, frozenset()))
     if name == "rsync" and plain and ("::" in plain[-1] or plain[-1].startswith("rsync://")):
         module = re.sub(r"(?<=//)[^/@]*@", "", plain[-1])  # no password that somebody put there
@@ -84,15 +96,20 @@ def _output(call: Call, options: Mapping[str, str], plain: list[str]) -> str:
         return f"{folder.rstrip('/')}/%f" if folder else (plain[-1] if len(plain) >= 2 else "")
     if name == "tee":
         return plain[-1] if plain else call.output
-    flag = _OUTPUT.get(name, "")
-    if flag and flag in call.words[:-1]:
-        return call.words[call.words.index(flag) + 1]
+    for flag in _OUTPUT.get(name, ()):
+        if flag in call.words[:-1]:
+            return call.words[call.words.index(flag) + 1]
+        joined = next((word for word in call.words if word.startswith(f"{flag}=")), "")
+        if joined and flag.startswith("--"):
+            return joined.partition("=")[2]
     if name == "lz4" and len(plain) >= 2:
         return plain[-1]
     return call.output
 
 
 def _folder(call: Call, look: Look, path: str) -> ArchiveTarget | None:
+    if path.startswith("%p"):
+        return None  # beside the segment, in pg_wal
     absolute = look.path(call.within(path), home_of(call.environment, look))
     if absolute.startswith((UNKNOWN, "&", *_STAGING)):
         return None
@@ -164,9 +181,10 @@ def _by_ssh(call: Call, look: Look) -> ArchiveTarget | None:
     if "-l" in options and "@" not in host:
         host = f"{options['-l']}@{host}"
     inner = calls_of(" ".join(words[at + 1 :]), look, call.source)
-    for each in inner:
+    for at, each in enumerate(inner):
         path = each.output or _output(each, {}, [word for word in each.words if not word.startswith("-")])
         if path and ("%" in path or UNKNOWN in path):
+            path = _moved_on(path, inner[at + 1 :])
             made = _remote(call, host, path, _port(options))
             piped = (*call.piped, *each.piped, each.name)
             suffix = path.rpartition("%f")[2] if "%f" in path else ""
@@ -180,11 +198,27 @@ def _by_ssh(call: Call, look: Look) -> ArchiveTarget | None:
     return None
 
 
+def _moved_on(path: str, later: Sequence[Call]) -> str:
+    """Where it lies once those that come later have renamed it."""
+    for each in later:
+        plain = [word for word in each.words if not word.startswith("-")]
+        if each.name == "mv" and len(plain) == 2 and plain[0] == path:
+            path = f"{plain[1]}%f" if plain[1].endswith("/") else plain[1]
+    return path
+
+
 def stores_by_itself(call: Call) -> bool:
-    """Whether it is one of these programs, and writes a file or sends one."""
-    return call.name in COPIERS or (
-        (call.name in COMPRESSORS or call.name in ENCRYPTERS) and bool(_writes(call))
-    )
+    """Whether it is one of these programs, and writes a file, sends one, or changes one in its place."""
+    if call.name in COPIERS or call.name in COMPRESSORS:
+        return True
+    return call.name in ENCRYPTERS and (_only_tells(call) or bool(_writes(call)))
+
+
+def _only_tells(call: Call) -> bool:
+    """Whether it makes a digest or a signature of the segment, and no copy."""
+    telling = _TELLS.get("gpg" if call.name == "gpg2" else call.name)
+    words = call.words[:1] if call.name == "openssl" else call.words
+    return telling is not None and any(telling.fullmatch(word) for word in words)
 
 
 def _writes(call: Call) -> str:

@@ -5,9 +5,23 @@ from dataclasses import replace
 
 from walconsole.domain.archivers.calls import Call
 from walconsole.domain.archivers.expansion import shown
-from walconsole.domain.archivers.target import ArchiveTarget, FolderStore
+from walconsole.domain.archivers.places import COMPRESSORS, SUFFIX_OF
+from walconsole.domain.archivers.target import ArchiveTarget, FolderStore, Found
 
 _NOWHERE = "/dev/null"
+_MOVES = {
+    "rclone": frozenset({"move", "moveto"}),
+    "aws": frozenset({"mv"}),
+    "s5cmd": frozenset({"mv"}),
+    "mc": frozenset({"mv"}),
+    "rsync": frozenset({"--remove-source-files"}),
+}
+"""The words by which a client takes away what it stored elsewhere."""
+_REPLACES = frozenset({"gzip", "pigz", "xz", "bzip2", "lbzip2", "pbzip2"})
+"""Compressors that leave the compressed file alone; the others do where they are told to."""
+_KEEPS = frozenset({"-k", "--keep", "-c", "--stdout", "--to-stdout", "-t", "--test", "-l", "--list"})
+_TAKES = frozenset({"--rm", "-j", "-U", "--delete"})
+_UNPACKS = frozenset({"-d", "--decompress", "--uncompress"})
 
 
 def into_nothing(call: Call) -> bool:
@@ -29,7 +43,13 @@ def left_by_rm(call: Call, found: Sequence[ArchiveTarget]) -> list[ArchiveTarget
 def left_by_mv(
     call: Call, found: Sequence[ArchiveTarget], into: Sequence[ArchiveTarget]
 ) -> list[ArchiveTarget]:
-    """Those found before: where `mv` found its file, that one is now where `into` says."""
+    """Those found before: where `mv` found its file, that one is now where `into` says.
+
+    What a client moves on, a file or a whole folder, is at its place alone: the folder was one of passage.
+    """
+    if _MOVES.get(call.name, frozenset()) & set(call.words) and into and not call.otherwise:
+        taken = [call.within(word).rstrip("/") for word in call.words if not word.startswith("-")]
+        return [each for each in found if not any(_lies_in(each, path) for path in taken)]
     if call.name != "mv" or len(into) != 1 or not isinstance(into[0].store, FolderStore):
         return list(found)
     moved = [call.within(word) for word in call.words[:-1] if not word.startswith("-")]
@@ -39,6 +59,41 @@ def left_by_mv(
         else each
         for each in found
     ]
+
+
+def left_by_compressor(call: Call, found: Sequence[ArchiveTarget]) -> list[ArchiveTarget]:
+    """Those found before: a file that is compressed where it lies has another name afterwards."""
+    suffix, options = SUFFIX_OF.get(COMPRESSORS.get(call.name, ""), ""), _letters(call.words)
+    replaces = call.name in _REPLACES or bool(_TAKES & options)
+    if call.output or not suffix or not replaces or options & (_KEEPS | _UNPACKS):
+        return list(found)
+    paths = [call.within(word) for word in call.words if not word.startswith("-")]
+    return [
+        replace(
+            each,
+            layout=each.layout.but(f"{each.layout.value}{suffix}") if each.layout is not None else None,
+            compression=Found(COMPRESSORS[call.name], call.source),
+        )
+        if any(_holds(each, path) for path in paths)
+        else each
+        for each in found
+    ]
+
+
+def _letters(words: Sequence[str]) -> set[str]:
+    """Options, those of one letter each by itself."""
+    long = {word for word in words if word.startswith("--")}
+    return long | {
+        f"-{letter}" for word in words if word[:1] == "-" and word not in long for letter in word[1:]
+    }
+
+
+def _lies_in(target: ArchiveTarget, path: str) -> bool:
+    """Whether that is the file that was stored there, or a folder with all that is stored there."""
+    store = target.store
+    if not isinstance(store, FolderStore) or store.host is not None or not path.startswith("/"):
+        return False
+    return _holds(target, path) or f"{store.path.value}/".startswith(f"{path}/")
 
 
 def _holds(target: ArchiveTarget, path: str) -> bool:

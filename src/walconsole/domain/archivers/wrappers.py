@@ -14,6 +14,8 @@ from walconsole.domain.archivers.target import Found
 
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
+_OF_A_PROFILE = re.compile(r"--login|-[a-z]*[li][a-z]*")
+"""A shell with it reads a profile before anything else (bash(1), INVOCATION)."""
 _DURATION = re.compile(rf"\d+(?:\.\d+)?[smhd]?|{UNKNOWN}+")
 _WITH_VALUE = {
     "sudo": frozenset({
@@ -37,6 +39,10 @@ _WITH_VALUE = {
     "stdbuf": frozenset({"-i", "-o", "-e"}),
     "time": frozenset({"-f", "-o"}),
     "xargs": frozenset({"-I", "-L", "-n", "-P", "-s", "-d", "-E", "-a"}),
+    "chrt": frozenset({"-T", "-P", "-D"}),
+    "cgexec": frozenset({"-g"}),
+    "trickle": frozenset({"-u", "-d", "-w", "-t", "-l", "-n"}),
+    "nocache": frozenset({"-n"}),
     "nohup": frozenset[str](),
     "setsid": frozenset[str](),
     "exec": frozenset({"-a"}),
@@ -50,7 +56,9 @@ _WITH_VALUE = {
     "su-exec": frozenset[str](),
 }  # fmt: skip
 """Wrappers: they run what comes behind their options, of which these take a word."""
-_OWN_WORDS = {"flock": 1, "envdir": 1, "s6-envdir": 1, "taskset": 1, "gosu": 1, "su-exec": 1, "timeout": 1}
+_OWN_WORDS = {
+    "flock": 1, "envdir": 1, "s6-envdir": 1, "taskset": 1, "gosu": 1, "su-exec": 1, "timeout": 1, "chrt": 1,
+}  # fmt: skip
 """How many words of their own come before that."""
 _ASSIGNS = frozenset({"env", "sudo", "doas"})
 _USER = frozenset({
@@ -106,6 +114,10 @@ def _of_shell(left: Unwrapped) -> Unwrapped:
     """The text behind -c, or the script; a shell that reads its standard input stays as it is."""
     words = left.words[1:]
     for at, word in enumerate(words):
+        if _OF_A_PROFILE.fullmatch(word):
+            left.environment = left.environment | opened(
+                f"what the profile that {left.words[0]} {word} reads adds to the environment is not known"
+            )
         if re.fullmatch(r"-[a-z]*c", word):
             rest = words[at + 1 :]
             while rest and rest[0].startswith(("-", "+")):
