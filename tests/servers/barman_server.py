@@ -29,7 +29,7 @@ conninfo = host={server.socket_dir} port={server.port} user=postgres dbname=post
 streaming_conninfo = host={server.socket_dir} port={server.port} user=postgres
 backup_method = postgres
 slot_name = barman
-archiver = on
+archiver = {archiver}
 streaming_archiver = {streaming}
 path_prefix = {server.bin_dir}
 """
@@ -48,12 +48,15 @@ class Barman:
     user: str
 
     @classmethod
-    def make(cls, server: PostgresServer, sshd: SshServer, *, streaming: bool = False) -> "Barman":
-        """Raises ServerMissing."""
+    def make(
+        cls, server: PostgresServer, sshd: SshServer, *, streaming: bool = False, home: Path | None = None
+    ) -> "Barman":
+        """`home` is a folder that its user owns, else one is made. Raises ServerMissing."""
         find_program("barman", server="Barman", package="barman")
         user = server.os_user if streaming else sshd.user
-        home = server.workspace.folder("barman", user)
-        text = CONF.format(user=user, home=home, server=server, streaming="on" if streaming else "off")
+        home = home or server.workspace.folder("barman", user)
+        over = ("off", "on") if streaming else ("on", "off")
+        text = CONF.format(user=user, home=home, server=server, archiver=over[0], streaming=over[1])
         (home / "barman.conf").write_text(text)
         return cls(server, sshd, home, user)
 

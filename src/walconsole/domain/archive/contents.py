@@ -42,7 +42,7 @@ class Archive:
     tells. `odd`
     has those that are stored under their plain name and have not the size of a segment.
     `newest_key` is the key of the highest segment of the newest timeline, `last_key` the last
-    of this place's keys in the store's order.
+    of this place's keys in the store's order. `partial` is the segment of the highest .partial that was seen.
 
     `days` has, in the dated layout, when the day (hour, month) of the folder in which segments lie
     began, seconds since the epoch: a copy that was made later is stored at another time than it says.
@@ -60,6 +60,7 @@ class Archive:
     labels: list[Segment] = field(default_factory=list)
     backups: int = 0
     partials: int = 0
+    partial: Segment | None = None
     repeated: int = 0
     repeats: dict[int, Runs] = field(default_factory=dict)
     empty: dict[int, Runs] = field(default_factory=dict)
@@ -183,6 +184,7 @@ class Archive:
         name = other.name
         if name.kind is WalNameKind.PARTIAL:
             self.partials += 1
+            self.partial = max(filter(None, (self.partial, name.segment)), default=None)
         elif name.kind is WalNameKind.BACKUP and name.segment is not None:
             self.backups += 1
             self._add_label(name.segment)

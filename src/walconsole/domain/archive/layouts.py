@@ -88,7 +88,7 @@ _NAMED_ALIKE = re.compile(r"[0-9A-F]{24}(?=[^0-9A-Za-z/])")
 _CHECKSUM_LENGTH = 41
 _BASENAME = re.compile(
     r"(?:(?P<history>[0-9A-F]{8})\.history"
-    r"|(?P<segment>[0-9A-F]{24})(?:(?P<partial>\.partial)|\.[0-9A-F]{8}\.(?P<backup>backup))?)"
+    r"|(?P<segment>[0-9A-F]{24})(?:(?:\.(?:gz|lz4))?(?P<partial>\.partial)|\.[0-9A-F]{8}\.(?P<backup>backup))?)"
     rf"(?P<suffix>{_SUFFIX})"
 )
 _BASE_BACKUPS = re.compile(

@@ -348,6 +348,7 @@ def _archive_content(archive: Archive) -> dict[str, object]:
         "labels": segments_content(archive.labels),
         "backups": archive.backups,
         "partials": archive.partials,
+        "partial": segments_content([archive.partial] if archive.partial else []),
         "repeated": archive.repeated,
         "repeats": timelines_content(archive.repeats),
         "empty": timelines_content(archive.empty),
@@ -378,6 +379,8 @@ def _fill(archive: Archive, content: Content, highest: int) -> None:
     archive.history_keys = dict(zip(of, keys, strict=True))
     archive.labels = segments(content, "labels", highest)
     archive.backups, archive.partials = count(content, "backups"), count(content, "partials")
+    if "partial" in content:  # an index that was saved before it was noted has none
+        archive.partial = next(iter(segments(content, "partial", highest)), None)
     archive.repeated, archive.repeats = count(content, "repeated"), timelines(content, "repeats", highest)
     archive.empty = timelines(content, "empty", highest)
     archive.odd = timelines(content, "odd", highest)

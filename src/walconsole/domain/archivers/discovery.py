@@ -18,6 +18,7 @@ from walconsole.domain.archivers.branches import Otherwise
 from walconsole.domain.archivers.calls import Call, calls_of, followed
 from walconsole.domain.archivers.expansion import UNKNOWN, Names, shown, text_of
 from walconsole.domain.archivers.look import FileText, Look, ProgramFile, Seen, Wanted
+from walconsole.domain.archivers.receivers import received_here
 from walconsole.domain.archivers.shell_words import Word, read_tokens
 from walconsole.domain.archivers.target import (
     NO_COMMANDS,
@@ -60,6 +61,8 @@ class Settings:
     source: str = COMMAND
     version: int = 0
     """The major version, 0 where it is not known."""
+    mode: str = ""
+    """archive_mode, empty where it is not known."""
 
 
 def _one(reader: Callable[[Call, Look], ArchiveTarget | None]) -> Reader:
@@ -110,12 +113,16 @@ def discover(settings: Settings, seen: Seen) -> tuple[Discovery, Wanted]:
         targets = _of_command(settings, look)
         if not targets:
             notes.append(f"the archive command stores nothing: {safe(settings.command)[:120]}")
+    received = received_here(seen.receivers, seen.port) if settings.mode == "off" or not targets else ()
+    if received:  # what a command would do that is not run says nothing of where WAL goes
+        targets, notes = received, []
     listed = tuple(_with_certificates(target, look) for target in _distinct(targets))
     if len({target.tool.value for target in listed}) > 1:
         notes.append(f"several archive: {', '.join(dict.fromkeys(target.tool.value for target in listed))}")
     notes += [safe(note) for note in look.notes]
     notes += [words for mark, words in _ABOVE if any(name.startswith(mark) for name in seen.environ)]
-    return Discovery(listed, notes=tuple(notes)), look.wanted
+    streaming = received[0].tool.value if received else ""
+    return Discovery(listed, streaming, notes=tuple(notes)), look.wanted
 
 
 def _of_library(library: str, settings: Settings, look: Look) -> tuple[ArchiveTarget, ...]:

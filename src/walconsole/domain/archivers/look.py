@@ -52,6 +52,10 @@ class Seen:
     """By path; one that is not there has an empty text and the problem ABSENT."""
     folders: Mapping[str, tuple[FileText, ...]] = field(default_factory=dict)
     programs: Mapping[str, ProgramFile] = field(default_factory=dict)
+    port: int = 0
+    """The server's, 0 where it is not known."""
+    receivers: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+    """The words of each pg_receivewal that runs on the host."""
 
 
 ABSENT = "not there"

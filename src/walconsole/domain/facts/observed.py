@@ -328,6 +328,8 @@ class BucketFacts:
     while a sweep runs. `checked_at` is when known gaps and the oldest key were last looked at.
     `remembered`: the index was saved by an earlier session, and found to be still this bucket's.
     `unread` says what of all this could not be read, and why.
+    `newest_partial` is the segment of the highest .partial in any of its places: what a receiver of a stream
+    was writing there, at the last listing at the latest.
     `doubted`: a poll saw that something of it is gone, and it was not listed anew yet. `lost` is what was
     there once and is gone without a reason, where it is no gap; what somebody accepted too. `backups` are
     those of every known writer, whole or not, as their own descriptions say; None before they were read.
@@ -359,6 +361,7 @@ class BucketFacts:
     missing_segments: int = 0
     repeated_segments: int = 0
     partials: int = 0
+    newest_partial: str | None = None
     backup_labels: int = 0
     base_backups: int = 0
     backup_bytes: int = 0

@@ -10,7 +10,7 @@ from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, 
 from walconsole.domain.standing.model import Finding, Fix, Severity
 from walconsole.domain.standing.proofs import setting_row
 from walconsole.domain.standing.remedies import RELOAD, restart_by_hand, set_by_hand
-from walconsole.domain.standing.wal_keepers import streamed_to
+from walconsole.domain.standing.streaming import streamed_to
 
 
 def archive_off(assessment: Assessment) -> Iterator[Finding]:

@@ -89,9 +89,12 @@ def _was_asked(problem: Problem, snapshot: Snapshot) -> bool:
     return problem.code not in LINK_CODES | SHELL_CODES | {UNREAD_PLACE}
 
 
+_WELL = (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.STREAMED)
+
+
 def _severity(copy: str, unreachable: bool, assessment: Assessment) -> Severity:
     """A primary bucket that refuses while the archiver succeeds elsewhere is not yet a loss."""
-    if unreachable or copy == "DR" or assessment.state in (ArchiverState.WORKING, ArchiverState.IDLE):
+    if unreachable or copy == "DR" or assessment.state in _WELL:
         return Severity.WARNING
     return Severity.CRITICAL
 

@@ -147,9 +147,12 @@ def auto_conf_override(assessment: Assessment) -> Iterator[Finding]:
             yield _overridden(assessment, name, winner, losers[-1])
 
 
+_WELL = (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.STANDBY, ArchiverState.STREAMED)
+
+
 def _overridden(assessment: Assessment, name: str, winner: Place, loser: Place) -> Finding:
     snapshot = assessment.snapshot
-    broken = assessment.state not in (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.STANDBY)
+    broken = assessment.state not in _WELL
     at = snapshot.files.read_at
     return Finding(
         "auto-conf-override",

@@ -32,7 +32,7 @@ def verifier_silent(assessment: Assessment) -> Iterator[Finding]:
 
 def _is_clean(assessment: Assessment) -> bool:
     """Whether a verifier should call the archive clean: where archiving is in trouble it rightly does not."""
-    working = (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.STANDBY)
+    working = (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.STANDBY, ArchiverState.STREAMED)
     return assessment.state in working and assessment.agreement.ok is not False
 
 

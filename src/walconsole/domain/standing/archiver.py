@@ -22,6 +22,7 @@ from walconsole.domain.facts.backlog import ready_count as ready_count
 from walconsole.domain.facts.backlog import server_age as server_age
 from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, SettingsFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.standing.streaming import received
 from walconsole.domain.standing.whose import own_newest
 from walconsole.domain.wal import Segment, wal_name
 
@@ -40,6 +41,8 @@ class ArchiverState(StrEnum):
 
     UNKNOWN = "unknown"
     OFF = "OFF"
+    STREAMED = "streamed"
+    """archive_mode is off, and a program receives WAL by streaming."""
     STANDBY = "standby"
     NO_COMMAND = "no command"
     FAILING = "FAILING"
@@ -95,15 +98,15 @@ def archived_through(snapshot: Snapshot) -> Segment | None:
     """The last segment that is known to be in the archive.
 
     pg_stat_archiver's, else (its counters were reset, or it last archived a .history) the bucket's, where
-    that is this server's.
+    that is this server's. While archive_mode is off, the bucket's first: a count of the past is no stream's.
     """
     archiver, server = snapshot.archiver.value, snapshot.server.value
     if server is None:
         return None
-    for text in (
-        archiver.last_archived_wal if archiver else None,
-        own_newest(snapshot),
-    ):
+    settings = snapshot.settings.value
+    off = settings is not None and is_enabled(settings.value("archive_mode")) is False
+    counted = archiver.last_archived_wal if archiver else None
+    for text in (own_newest(snapshot), counted) if off else (counted, own_newest(snapshot)):
         name = wal_name(text, server.segment_bytes)
         if name is not None and name.segment is not None:
             return name.segment
@@ -160,6 +163,8 @@ def state(snapshot: Snapshot, now: float) -> ArchiverState:
     if archiver is None or server is None or settings is None:
         return ArchiverState.UNKNOWN
     configured = _configured_state(server, settings)
+    if configured is ArchiverState.OFF and received(snapshot) is not None:
+        return ArchiverState.STREAMED
     if configured is not None:
         return configured
     if is_failing(archiver):

@@ -6,7 +6,8 @@ from walconsole.domain.archive.times import age_s
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.standing.archiver import Lag, lag, server_age
+from walconsole.domain.standing.archiver import IDLE_NOISE_BYTES, Lag, is_enabled, lag, server_age
+from walconsole.domain.standing.streaming import holds_what_is_written, received
 from walconsole.domain.standing.whose import holds_others_newest, own_newest
 from walconsole.domain.wal import Segment, WalNameKind, wal_name
 
@@ -42,13 +43,24 @@ def exposed(snapshot: Snapshot, now: float, behind: Lag | None, answer: Agreemen
     if behind is None or archiver is None or server is None or bucket is None:
         return behind
     if answer.ok is not False:
-        return behind
+        return _unconfirmed(snapshot, behind)
     newest = wal_name(own_newest(snapshot), server.segment_bytes)
     if newest is None or newest.segment is None:
         return None
     lost = max(0, archiver.lsn - newest.segment.next().start_lsn(server.segment_bytes))
     age = None if bucket.newest_at is None else age_s(bucket.newest_at, now, bucket.store_clock_offset_s)
     return Lag(lost // server.segment_bytes, lost, age, idle=False)
+
+
+def _unconfirmed(snapshot: Snapshot, behind: Lag) -> Lag:
+    """Where WAL is streamed, what its receiver lacks: its .partial has of the current segment what it got."""
+    settings, stream = snapshot.settings.value, received(snapshot)
+    off = settings is not None and is_enabled(settings.value("archive_mode")) is False
+    if not off or stream is None or stream.behind_bytes is None or behind.segments:
+        return behind
+    if not holds_what_is_written(snapshot):
+        return behind
+    return Lag(0, stream.behind_bytes, None, idle=stream.behind_bytes <= IDLE_NOISE_BYTES)
 
 
 def agreement(archiver: ArchiverFacts, server: ServerFacts, snapshot: Snapshot) -> Agreement:

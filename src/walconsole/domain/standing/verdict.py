@@ -17,9 +17,13 @@ from walconsole.domain.standing.archiver import (
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import settled, stored_age, unusable
 from walconsole.domain.standing.model import Level, Severity, Story, Verdict
+from walconsole.domain.standing.streaming import (
+    MOST_BEHIND_SEGMENTS,
+    holds_what_is_written,
+    received,
+)
 from walconsole.domain.standing.unreachable import LINK_CODES, link_problem, unanswered
 from walconsole.domain.standing.unseen import proved
-from walconsole.domain.standing.wal_keepers import streamed_to
 from walconsole.domain.standing.whose import holds_others_newest, own_newest
 from walconsole.domain.units import age_text, bytes_text, lasting_text, plural, whole_duration_text
 
@@ -101,9 +105,8 @@ def _broken(assessment: Assessment) -> Verdict | None:
     """The verdict where nothing reaches the archive."""
     snapshot, now = assessment.snapshot, assessment.now
     match assessment.state:
-        case ArchiverState.OFF if streamed := streamed_to(snapshot):
-            text = f"archive_mode is off, and WAL is streamed to {streamed}"
-            return Verdict(Level.UNKNOWN, f"cannot tell: {text}: what is kept there is not read here")
+        case ArchiverState.STREAMED:
+            return _streamed(assessment)
         case ArchiverState.OFF:
             return Verdict(Level.CRITICAL, f"archiving is OFF: {_off_since(snapshot, now)}")
         case ArchiverState.NO_COMMAND:
@@ -121,6 +124,30 @@ def _broken(assessment: Assessment) -> Verdict | None:
                 f"archiving stands STILL, last success {age_text(last_success_age(snapshot, now))}: "
                 f"{_lost(assessment)}",
             )
+    return None
+
+
+def _streamed(assessment: Assessment) -> Verdict | None:
+    """The verdict where WAL is streamed away, and what keeps it cannot be seen, or is behind."""
+    snapshot = assessment.snapshot
+    stream, server, bucket = received(snapshot), snapshot.server.value, snapshot.primary.value
+    if stream is None or server is None:
+        return None
+    text, problem = f"archive_mode is off, and WAL is streamed to {stream}", snapshot.primary.problem
+    if bucket is None or problem is not None:
+        why = f": {problem.reason}" if problem is not None else ""
+        return Verdict(Level.UNKNOWN, f"cannot tell: {text}: what is kept there is not read here{why}")
+    if not bucket.complete:
+        return Verdict(Level.UNKNOWN, f"looking: {text}; what is kept there is being read")
+    if assessment.lag is None:
+        return Verdict(Level.UNKNOWN, f"cannot tell: {text}: no segment of this server is seen there")
+    if not holds_what_is_written(snapshot):
+        unseen = "no .partial of what the server writes is seen there"
+        return Verdict(Level.UNKNOWN, f"cannot tell: {text}: {unseen}: is it the stream's place?")
+    if stream.behind_bytes is None:
+        return Verdict(Level.UNKNOWN, f"cannot tell: {text}: how far that is behind the slot does not say")
+    if max(stream.behind_bytes // server.segment_bytes, assessment.lag.segments) >= MOST_BEHIND_SEGMENTS:
+        return Verdict(Level.WARNING, f"WAL is streamed to {stream}, which is BEHIND: {_lost(assessment)}")
     return None
 
 
@@ -209,6 +236,9 @@ def _working(assessment: Assessment) -> Verdict:
         case ArchiverState.UNKNOWN:
             return Verdict(Level.UNKNOWN, "cannot tell: archive_mode could not be read")
     text = f"archiving works: {_behind(assessment)}"
+    stream = received(snapshot)
+    if assessment.state is ArchiverState.STREAMED and stream is not None:
+        text = f"WAL is streamed to {stream}: {bytes_text(stream.behind_bytes or 0)} behind"
     problem, bucket = snapshot.primary.problem, snapshot.primary.value
     if problem is not None:
         return Verdict(

@@ -33,19 +33,6 @@ def written_per_s(snapshot: Snapshot, now: float) -> float | None:
     return segments * snapshot.history.segment_bytes / (samples[-1].at - samples[0].at)
 
 
-_RECEIVERS = ("barman_receive_wal", "pg_receivewal", "pg_receivexlog", "pghoard", "wal-g")
-"""application_name of what stores the WAL that is streamed to it; a standby's is another."""
-
-
-def streamed_to(snapshot: Snapshot) -> str:
-    """Who receives WAL by streaming and keeps it, in words; empty where nobody is seen to."""
-    facts = snapshot.retention.value
-    for slot in facts.slots if facts is not None else ():
-        if slot.active and slot.kind == "physical" and slot.reader.startswith(_RECEIVERS):
-            return f"{slot.reader}, by the slot {slot.name}"
-    return ""
-
-
 def slot_text(slot: ReplicationSlot, rate: float | None, now: float) -> str:
     """What a slot keeps, until when, and what bounds it."""
     if slot.wal_status == LOST:

@@ -276,6 +276,7 @@ class BucketPicture:
             other_archives=self._others(main),
             repeated_segments=main.repeated if main else 0,
             partials=main.partials if main else 0,
+            newest_partial=self._partial(),
             backup_labels=main.backups if main else 0,
             base_backups=self.index.base_backups,
             backup_bytes=self.index.backup_bytes,
@@ -302,6 +303,11 @@ class BucketPicture:
         )
         found = self.continuity(accepted)
         return facts if found is None else _followed(facts, found)
+
+    def _partial(self) -> str | None:
+        """Barman's lies beside the place of its WAL."""
+        found = max(filter(None, (each.partial for each in self.index.archives.values())), default=None)
+        return found.name(self.index.segment_bytes) if found is not None else None
 
     def _alike(self) -> NamedAlike | None:
         newest = self.index.alike_newest

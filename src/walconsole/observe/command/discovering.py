@@ -40,7 +40,7 @@ class HostDiscovery:
         cluster = await self._host.locate()
         settings = await self._settings()
         user = cluster.owner or "postgres"
-        seen = Seen(user=user, data=cluster.data_directory or "")
+        seen = Seen(user=user, data=cluster.data_directory or "", port=cluster.port)
         found, wanted = discover(settings, seen)
         rounds = 0
         while (wanted or not rounds) and rounds < MOST_ROUNDS:  # the environment is always read
@@ -68,6 +68,7 @@ class HostDiscovery:
             resolution.value("basic_archive.archive_directory") or "",
             winner.where if winner is not None else COMMAND,
             resolution.major or 0,
+            resolution.value("archive_mode") or "",
         )
 
     async def _read(self, seen: Seen, wanted: Wanted, cluster: ClusterFacts) -> Seen:
@@ -99,13 +100,15 @@ class HostDiscovery:
 def joined(seen: Seen, wanted: Wanted, records: Sequence[tuple[str, bytes]], environ_from: str) -> Seen:
     """What was seen, with what the records tell; what was asked for and not told is not there."""
     texts = _Texts()
-    home, environ = seen.home, dict(seen.environ)
+    home, environ, receivers = seen.home, dict(seen.environ), []
     for key, value in records:
         if key == "home" and value:
             home = decode(value)
         elif key == "environ":
             lines = (line.partition("=") for line in decode(value).split("\n"))
             environ = {name: text for name, given, text in lines if given}
+        elif key == "receiver":
+            receivers.append(tuple(decode(value).split("\n")))
         else:
             texts.take(key, value)
     texts.end()
@@ -115,6 +118,7 @@ def joined(seen: Seen, wanted: Wanted, records: Sequence[tuple[str, bytes]], env
         home=home,
         environ=environ,
         environ_from=environ_from,
+        receivers=tuple(receivers),
         files={**seen.files, **missing, **texts.files},
         folders={
             **seen.folders, **{path: tuple(texts.folders.get(path, ())) for path in wanted.folders}

@@ -10,7 +10,7 @@ from walconsole.domain.facts.folders import ArchiveFolder, FolderFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import Profile
 from walconsole.domain.redaction import decode, safe
-from walconsole.domain.standing.wal_keepers import streamed_to
+from walconsole.domain.standing.streaming import streamed_to
 from walconsole.errors import ShellError
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.host.host_script import all_records, assignment, script_named

@@ -97,6 +97,16 @@ if [ -n "$pid" ]; then
         say noenviron 1
     fi
 fi
+for process in /proc/[0-9]*; do
+    IFS= read -r name 2>/dev/null <"$process/comm" || continue
+    case $name in
+        pg_receivewal | pg_receivexlog)
+            printf '\001receiver '
+            tr '\000' '\n' <"$process/cmdline" 2>/dev/null | head -c 4096 | kept
+            printf '\000'
+            ;;
+    esac
+done
 PATH=$path
 export PATH
 cd "${data:-/}" 2>/dev/null || cd /

@@ -34,6 +34,7 @@ from walconsole.ui.board.typeset import (
 _TONE = {
     ArchiverState.UNKNOWN: Tone.UNKNOWN,
     ArchiverState.OFF: Tone.CRITICAL,
+    ArchiverState.STREAMED: Tone.OK,
     ArchiverState.STANDBY: Tone.OK,
     ArchiverState.NO_COMMAND: Tone.CRITICAL,
     ArchiverState.FAILING: Tone.CRITICAL,
