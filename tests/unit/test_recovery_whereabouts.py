@@ -153,11 +153,24 @@ def test_barmans_needs_its_data() -> None:
     info = "s/base/20261129T073824/backup.info"
     contents = {info: content("barman-cloud-3.4.info")}
     for left in ({}, {"s/base/20261129T073824/data.tar.gz": 0}):
-        assert only(read({info: 1, **left}, contents)).why == "its data.tar is missing"
+        assert only(read({info: 1, **left}, contents)).why == "it has neither data.tar nor a data directory"
     whole = only(read({info: 1, "s/base/20261129T073824/data.tar.gz": 1}, contents))
     assert whole.completeness is Completeness.COMPLETE
     unfinished = only(read({"s/base/20261129T073824/data.tar.gz": 1}, {}))
     assert unfinished.completeness is Completeness.INCOMPLETE
+
+
+def test_what_barmans_own_server_keeps_is_a_data_directory() -> None:
+    folder, contents = "base/20261129T073824/", content("barman-cloud-3.4.info")
+    names = ("backup.info", "data/PG_VERSION", "data/base/5/1259", "data/global/pg_control")
+    backup = only(read({f"{folder}{name}": 1 for name in names}, {f"{folder}backup.info": contents}))
+    assert backup.completeness is Completeness.COMPLETE
+    assert "base/20261129T073824/data/base/5/1259" not in backup.keys
+    torn = only(read({f"{folder}{name}": 1 for name in names[:3]}, {f"{folder}backup.info": contents}))
+    assert (torn.completeness, torn.why) == (
+        Completeness.INCOMPLETE,
+        "its data/global/pg_control is missing",
+    )
 
 
 def test_a_stanza_is_read_as_one() -> None:

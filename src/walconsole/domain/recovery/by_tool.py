@@ -109,8 +109,8 @@ def by_its_tool(
         words += [f"--tablespace-map-all={folder}.tablespaces", "--archive-mode=off", *_target(target)]
         return join([*words, "restore"])
     server = _SERVER.fullmatch(backup.place)
-    if backup.writer is not Writer.BARMAN or server is None or archive is None:
-        return ""
+    if backup.writer is not Writer.BARMAN or server is None or archive is None or archive.folder:
+        return ""  # of its own server's folder Barman itself is asked
     url = f"s3://{archive.bucket}/{archive.prefix}{server[1] or ''}".rstrip("/")
     store = ["--cloud-provider", "aws-s3", "--endpoint-url", archive.endpoint, url, server[2]]
     fetching = f"{join(['barman-cloud-wal-restore', *store])} %f %p"

@@ -28,10 +28,15 @@ STANZAS_KEPT = 200
 OBJECTS_KEPT = 10_000
 """Of one backup: a multipart tar a tablespace and a manifest are few."""
 
+_UNPACKED = "data/"
+"""Barman's own server keeps a data directory as it is; barman-cloud stores tars."""
 _INFO, _INFO_COPY, _METADATA = "backup.info", "backup.info.copy", "metadata.json"
 _KEYS = (
     (Writer.OURS, r"(?P<place>(?:.*/)?base/)(?P<id>\d{8}T\d{6}Z)/(?P<name>[^/]+)"),
-    (Writer.BARMAN, r"(?P<place>(?:.*/)?base/)(?P<id>\d{8}T\d{6})/(?P<name>[^/]+)"),
+    (
+        Writer.BARMAN,
+        r"(?P<place>(?:.*/)?base/)(?P<id>\d{8}T\d{6})/(?P<name>[^/]+|data/PG_VERSION|data/global/pg_control)",
+    ),
     (
         Writer.PGBACKREST,
         r"(?P<place>(?:.*/)?backup/[^/]+/)(?P<id>)"
@@ -228,7 +233,11 @@ def _barman(folder: Folder, contents: Mapping[str, bytes]) -> BaseBackup | Unrea
     read = read_barman(key, folder.place, folder.id, contents[key])
     if isinstance(read, Unreadable) or read.completeness is not Completeness.COMPLETE:
         return read
-    return _with_any(read, folder, ("data.", "data_"), "its data.tar is missing")
+    if any(name.startswith(_UNPACKED) for name in folder.sizes):
+        return _with_any(
+            read, folder, (f"{_UNPACKED}global/pg_control",), "its data/global/pg_control is missing"
+        )
+    return _with_any(read, folder, ("data.", "data_"), "it has neither data.tar nor a data directory")
 
 
 def _with_any(read: BaseBackup, folder: Folder, beginnings: tuple[str, ...], why: str) -> BaseBackup:

@@ -72,7 +72,16 @@ class BucketPicture:
         own = self.index.archives.get(self.own) if self.own is not None else None
         if own is not None and own.segments:
             return own
-        return max(self.index.archives.values(), key=_written_last, default=None)
+        last = max(self.index.archives.values(), key=_written_last, default=None)
+        return self._where_barman_keeps(last) or last
+
+    def _where_barman_keeps(self, last: Archive | None) -> Archive | None:
+        """What its receiver wrote last lies on the way there, until Barman takes it; None for any other."""
+        if last is None or last.place.layout is not Layout.NESTED:
+            return None
+        above, passed, _ = last.place.root.rpartition("streaming/")
+        kept = self.index.archives.get(Place(Layout.BARMAN, f"{above}wals/")) if passed else None
+        return kept if kept is not None and kept.segments else None
 
     @property
     def holding(self) -> Holding | None:
