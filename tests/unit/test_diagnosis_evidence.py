@@ -410,6 +410,19 @@ def test_a_configuration_that_nothing_names_need_not_be_there() -> None:
     assert roots(section) == ["rclone-config-unreadable"]
 
 
+def test_a_quota_is_told_apart_from_a_full_disk_for_df_shows_room() -> None:
+    full, quota = (
+        LogEntry(f"cp: error writing '/mnt/wal/x': {words}", LogKind.DISK_FULL, at=NOW - 3)
+        for words in ("No space left on device", "Disk quota exceeded")
+    )
+    commands = [
+        next(each for each in found(log(line, ended(1))).findings if each.rule == "disk-full")
+        for line in (full, quota)
+    ]
+    assert [each.fixes[0].commands[0] for each in commands] == ["df -h", "quota -v -u postgres"]
+    assert "quota" in commands[1].title
+
+
 def test_after_a_reset_of_the_statistics_old_failures_stay_history() -> None:
     """The last success is not known then: what the log said before it must not come alive again."""
     reset = archiver(archived_count=0, last_archived_wal=None, last_archived_at=None, stats_reset_at=NOW - 1)

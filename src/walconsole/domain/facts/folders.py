@@ -11,10 +11,10 @@ class ArchiveFolder:
     """A folder on the droplet, as the server's own user finds it.
 
     `why` is why it could not be looked at, in the operating system's words, and then the rest is not known,
-    but for `expected_mount`: below that mount point it lies by /etc/fstab or a unit of systemd, and nothing
-    is mounted there; `expected_source` and `expected_type` are what should be. `mode` is octal digits,
-    `free_bytes` what the server's user may still write. `beside_data`: it is on the data directory's file
-    system.
+    but for what is mounted there (`mount_point`, `filesystem`), and `expected_mount`: below that mount point
+    it lies by /etc/fstab or a unit of systemd, by its name or where that leads, and nothing is mounted there;
+    `expected_source` and `expected_type` are what should be. `mode` is octal digits, `free_bytes` what the
+    server's user may still write. `beside_data`: it is on the data directory's file system.
     """
 
     path: str

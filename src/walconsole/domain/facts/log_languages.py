@@ -234,6 +234,13 @@ SEALED = (
     r"|arquivos somente para leitura|доступна только для чтения|Skrivskyddat filsystem|Salt-okunur"
     r"|тільки для зчитування|只读文件系统|唯讀的檔案系統|pouze pro .{1,3}ten|is alleen-lezen"
 )
+QUOTA = (
+    r"disk quota exceeded|Plattenplatz \(Quota\)|excedido la cuota de disco|bordement du quota"
+    r"|Quota disco superata|ディスク使用量制限を超過|디스크 할당량이 초과"
+    r"|limit dyskowy|Cota d[ae] disco excedida|Превышена дисковая квота|Diskkvot .{1,3}verskriden"
+    r"|Перевищено квоту диска|超出磁盘限额|磁碟配額已滿"
+)
+"""Of what FULL says those that mean a quota: there df shows room."""
 FULL = (
     r"no space left on device|disk quota exceeded|kein Speicherplatz mehr|Plattenplatz \(Quota\)"
     r"|No queda espacio en el dispositivo|excedido la cuota de disco|Aucun espace disponible sur"

@@ -82,7 +82,9 @@ def _missing(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
     owned = f"; owner {folder.owner}, mode {folder.mode}" if folder.owner else ""
     looking = Fix("see who may enter it", (f"namei -l {where}", f"findmnt -T {where}"))
     fixes: tuple[Fix, ...]
-    if gone:
+    if "Stale" in folder.why or _UNANSWERED in folder.why:
+        how, remedy, fixes = _lost_server(folder)
+    elif gone:
         how, remedy = "is not there", "make it again, owned by the server's user"
         fixes = (Fix("make it again", (f"install -d -o {quote(user)} -g {quote(user)} -m 750 {where}",)),)
     elif denied and folder.owner:
@@ -107,6 +109,25 @@ def _missing(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
         ),
         fixes=(*fixes, *_instead(snapshot)),
     )
+
+
+_UNANSWERED = "did not answer"
+
+
+def _lost_server(folder: ArchiveFolder) -> tuple[str, str, tuple[Fix, ...]]:
+    """A network file system whose server is away, or has another folder there: nothing below it is touched,
+    for whatever touches it waits.
+    """
+    point = quote(folder.mount_point or folder.path)
+    seeing = Fix("see what is mounted there, and what the kernel says", ("cat /proc/mounts", "dmesg | tail"))
+    if _UNANSWERED in folder.why:
+        return "does not answer", "look at the server that it is mounted from, and at the network", (seeing,)
+    again = Fix(
+        "mount it anew",
+        (f"umount -l {point}", f"mount {point}"),
+        risk="what has files open there goes on with the old one until it ends",
+    )
+    return "is stale: its server has another one there", "mount it anew", (again, seeing)
 
 
 _SYSTEMS = (

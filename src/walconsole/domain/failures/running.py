@@ -1,7 +1,10 @@
 """How the archive command runs: it dies, hangs, finds no room, or is asked for what is gone."""
 
+import re
 from collections.abc import Iterator
+from shlex import quote
 
+from walconsole.domain.facts import log_languages as languages
 from walconsole.domain.facts.evidence import ChildProcess, LogEntry, LogKind
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import is_failing, ready_count
@@ -12,7 +15,7 @@ from walconsole.domain.standing.failure_log import (
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, command_and_archiver, log_lines
-from walconsole.domain.standing.remedies import is_ours, ours_in_force
+from walconsole.domain.standing.remedies import is_ours, ours_in_force, server_user
 from walconsole.domain.standing.room import seen_full
 from walconsole.domain.standing.unreachable import LINK_CODES, NO_CLUSTER, SHELL_CODES
 from walconsole.domain.units import duration_text, plural
@@ -32,15 +35,18 @@ def disk_full(assessment: Assessment) -> Iterator[Finding]:
     lines = [entry for entry in assessment.newest_lines if entry.kind is LogKind.DISK_FULL]
     if not lines or not assessment.troubled:
         return
-    full = seen_full(snapshot, " ".join(entry.text for entry in lines))
+    words = " ".join(entry.text for entry in lines)
+    full = seen_full(snapshot, words)
+    quota = full is None and _QUOTA.search(lines[-1].text) is not None
+    title = _FULL_QUOTA if quota else "no space left on a file system that archiving needs"
     yield Finding(
         "disk-full",
         Severity.CRITICAL,
-        f"no {full.what} left on {full.path}, which archiving needs"
-        if full is not None
-        else "no space left on a file system that archiving needs",
+        title if full is None else f"no {full.what} left on {full.path}, which archiving needs",
         (lines[-1].text, *((full.proof.text,) if full is not None else ())),
-        "find which one (df -h; the command's temporary folder, its log, pg_wal) and make room; "
+        f"raise the quota of {server_user(snapshot)} there, or make room among its files"
+        if quota
+        else "find which one (df -h; the command's temporary folder, its log, pg_wal) and make room; "
         "never delete from pg_wal",
         Snapshot.wal_disk,
         since=lines[0].at,
@@ -49,7 +55,9 @@ def disk_full(assessment: Assessment) -> Iterator[Finding]:
             *((full.proof,) if full is not None else _pg_wal_room(snapshot)),
         ),
         fixes=(
-            Fix(
+            _quotas(snapshot)
+            if quota
+            else Fix(
                 "find what is full, and what fills it",
                 ("df -h", "df -i", "du -xh --max-depth=2 / | sort -h | tail"),
                 risk="never delete anything in pg_wal: the server cannot start without it",
@@ -68,6 +76,16 @@ def _pg_wal_room(snapshot: Snapshot) -> tuple[Proof, ...]:
     if disk is None:
         return ()
     return (Proof(f"{disk.directory}: {disk.free_bytes:,} bytes free", "df", snapshot.wal_disk.read_at),)
+
+
+_QUOTA = re.compile(languages.QUOTA, re.IGNORECASE)
+_FULL_QUOTA = "a quota on a file system that archiving needs is used up: df shows room all the same"
+
+
+def _quotas(snapshot: Snapshot) -> Fix:
+    user = quote(server_user(snapshot))
+    commands = (f"quota -v -u {user}", "repquota -a", "xfs_quota -x -c 'report -h'")
+    return Fix("see the quotas, of the user, its groups and the folder's project", commands)
 
 
 def crash_loop(assessment: Assessment) -> Iterator[Finding]:

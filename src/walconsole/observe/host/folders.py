@@ -120,10 +120,13 @@ def _with(folder: ArchiveFolder, key: str, text: str, device: str) -> ArchiveFol
         case "folder.why":
             return replace(folder, why=safe(text.rpartition(": ")[2] or text))
         case "folder.expected":
-            point, source, kind = (*text.split("\t"), "", "")[:3]
+            point, source, kind = (_unescaped(part) for part in (*text.split("\t"), "", "")[:3])
             return replace(
                 folder, expected_mount=safe(point), expected_source=safe(source), expected_type=safe(kind)
             )
+        case "folder.above":
+            point, kind = (_unescaped(part) for part in (*text.split("\t"), "", "")[:2])
+            return replace(folder, mount_point=safe(point), filesystem=safe(kind))
         case "folder.stat":
             owner, mode = (*text.split(), "", "")[:2]
             return replace(folder, owner=safe(owner), mode=safe(mode))
@@ -138,6 +141,11 @@ def _with(folder: ArchiveFolder, key: str, text: str, device: str) -> ArchiveFol
         case "folder.writable":
             return replace(folder, writable=text == "1")
     return folder
+
+
+def _unescaped(text: str) -> str:
+    """As fstab(5) writes spaces, tabs and backslashes."""
+    return re.sub(r"\\(0(?:40|11|12)|134)", lambda found: chr(int(found[1], 8)), text)
 
 
 _SPACE = re.compile(r"(\d{1,12}) (\d{1,19}) (\d{1,19}) (\d{1,19}) (\d{1,19}) (\S{1,40})")

@@ -8,34 +8,51 @@ export LC_ALL
 
 say() { printf '\001%s %s\000' "$1" "$2"; }
 
-# mounts_known: mount point, source, type of what is to be mounted, between tabs.
+# mounts_known: mount point, source, type of what is to be mounted, between tabs; a space is \040, as in fstab.
 mounts_known() {
     awk '!/^[[:space:]]*#/ && $2 ~ /^\// && $2 != "/" && $3 != "swap" { print $2 "\t" $1 "\t" $3 }' "$root/etc/fstab"
     for unit in "$root"/etc/systemd/system/*.mount; do
         [ -r "$unit" ] || continue
         awk -F= '$1 == "Where" { at = $2 } $1 == "What" { what = $2 } $1 == "Type" { type = $2 }
-            END { if (at != "") print at "\t" what "\t" type }' "$unit"
+            END { gsub(/ /, "\\040", at); if (at != "") print at "\t" what "\t" type }' "$unit"
     done
 }
 
-# unmounted FOLDER: the mount point that it lies below and where nothing is mounted, the deepest one.
-unmounted() {
-    mounts_known 2>/dev/null | awk -F '\t' -v path="$1/" '
-        index(path, $1 "/") == 1 && length(best) < length($1) { best = $1; line = $0 }
-        END { if (best != "") print line }' | {
-        IFS= read -r line || return 0
-        point=${line%%"	"*}
-        awk -v point="$point" '$2 == point { found = 1 } END { exit !found }' /proc/self/mounts || say folder.expected "$line"
-    }
+# escaped PATH: as fstab and /proc/self/mounts have it.
+escaped() { printf '%s' "$1" | sed 's/\\/\\134/g; s/ /\\040/g; s/	/\\011/g'; }
+
+# awk takes a backslash of its variables for its own: paths are given in its environment.
+# deepest: of the lines of standard input the one whose first field PLACE lies below, the deepest.
+deepest() {
+    PLACE=$(escaped "${1%/}")/ awk -F '\t' '
+        { point = $1; sub(/\/$/, "", point) }
+        index(ENVIRON["PLACE"], point "/") == 1 && length(best) <= length(point) { best = point; line = $0 }
+        END { if (line != "") print line }'
 }
 
-options() { awk -v point="$1" '$2 == point { found = $4 } END { print found }' /proc/self/mounts; }
+mounted() { POINT=$1 awk '$2 == ENVIRON["POINT"] { found = 1 } END { exit !found }' /proc/self/mounts; }
+
+# unmounted FOLDER: the mount point that it lies below and where nothing is mounted, by its name or where that leads.
+unmounted() {
+    real=$(timeout -s KILL 5 readlink -m -- "$1" 2>/dev/null)
+    for place in "$1" ${real:+"$real"}; do
+        line=$(mounts_known 2>/dev/null | deepest "$place")
+        [ -n "$line" ] && ! mounted "${line%%"	"*}" && say folder.expected "$line" && return 0
+    done
+    return 0
+}
+
+# above FOLDER: the mount point, type and options by its name alone: what does not answer is not asked.
+above() { awk '{ print $2 "\t" $3 "\t" $4 }' /proc/self/mounts | deepest "$1"; }
+
+options() { POINT=$(escaped "$1") awk '$2 == ENVIRON["POINT"] { found = $4 } END { print found }' /proc/self/mounts; }
 
 look() {
     say folder "$1"
     unmounted "$1"
     why=$(timeout -s KILL 5 stat -L -- "$1/." 2>&1 >/dev/null) || {
         say folder.why "${why:-stat: it did not answer within 5 s}"
+        say folder.above "$(above "$1")"
         say folder.stat "$(timeout -s KILL 5 stat -L -c '%U:%G %a' -- "$1" 2>/dev/null)"
         return 0
     }
