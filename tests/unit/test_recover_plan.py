@@ -248,6 +248,23 @@ def test_an_encrypted_one_takes_its_key() -> None:
     assert plan_recovery(replace(wish, identity="/dev/shm/key"), found, HOST).possible
 
 
+def test_the_key_that_drills_use_is_used_where_none_is_named() -> None:
+    found = recoverability((copy_of({1: range(1, 11)}, ENCRYPTED),), CLUSTER)
+    host = replace(HOST, identity="/etc/it-drill.key")
+    plan = plan_recovery(RecoveryWish(LATEST, INTO), found, host)
+    assert plan.possible
+    assert plan.identity == "/etc/it-drill.key"
+    assert dict(plan_lines(plan))["key"] == "decrypted by age's keys in /etc/it-drill.key"
+    assert plan_recovery(RecoveryWish(LATEST, INTO, identity="/dev/shm/key"), found, host).identity == (
+        "/dev/shm/key"
+    )
+    fault = replace(host, key_fault="user postgres cannot read it")
+    refused = plan_recovery(RecoveryWish(LATEST, INTO), found, fault).refusals[0]
+    assert "/etc/it-drill.key: user postgres cannot read it" in refused.text
+    plain = recoverability((copy_of({1: range(1, 11)}),), CLUSTER)
+    assert plan_recovery(RecoveryWish(LATEST, INTO), plain, fault).identity == "", "nothing is encrypted"
+
+
 def test_another_tools_backup_is_left_to_it() -> None:
     theirs = replace(NEW, writer=Writer.BARMAN)
     assert "Barman made" in planned(LATEST, copy_of({1: range(1, 11)}, theirs)).refusals[0].text

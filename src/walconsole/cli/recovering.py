@@ -87,7 +87,10 @@ def _add_targets(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeline", metavar="NUMBER", type=int, help="the timeline (the server's)")
     parser.add_argument("--backup", metavar="ID", default="", help="the base backup to begin with")
     parser.add_argument(
-        "--identity", metavar="PATH", default="", help="age's secret keys, a file on the host, to decrypt it"
+        "--identity",
+        metavar="PATH",
+        default="",
+        help="age's secret keys, a file on the host, to decrypt it (default: the profile's drills.identity)",
     )
 
 

@@ -202,6 +202,7 @@ def _told(profile: Profile) -> Told:
         drill_every_s=None if every_days is None else every_days * 86_400,
         second_copy=profile.second_copy,
         spare=str(profile.spare) if profile.spare is not None else "",
+        identity=profile.drills.identity,
     )
     try:
         names = names_of(profile)

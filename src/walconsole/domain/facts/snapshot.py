@@ -206,7 +206,8 @@ class Told:
     `keep` is what retention keeps, None: nothing is deleted. `price` is what storing costs. `restore_program`
     is the restore command's path, as `archive_program`. `drill_every_s` is after which time without a good
     restore drill that is worth a warning, None: none is expected. `second_copy`: there is one, or should be.
-    `spare` is the host on which drills and recoveries are made, empty: the droplet.
+    `spare` is the host on which drills and recoveries are made, empty: the droplet. `identity` is the file
+    there of the secret keys by which encrypted base backups are restored, empty: none is named.
     """
 
     expect_base_backups: bool = True
@@ -217,6 +218,7 @@ class Told:
     drill_every_s: float | None = None
     second_copy: bool = True
     spare: str = ""
+    identity: str = ""
 
 
 @dataclass(frozen=True)

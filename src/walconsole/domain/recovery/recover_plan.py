@@ -31,7 +31,7 @@ class RecoveryWish:
     """What is asked for. `backup` is the base backup's id to begin with, empty: the plan chooses. `looks` are
     read-only statements that are asked while it is paused, in `database` (empty: the profile's), `tables`
     those whose rows are counted then. `identity` is the path on the host of age's secret keys, for a base
-    backup that is encrypted; empty: none is named.
+    backup that is encrypted; empty: the file that the profile names for drills.
     """
 
     target: RecoveryTarget
@@ -56,6 +56,8 @@ class RecoveryHost:
     for its own. `archive` is the copy to name in another tool's commands, None: not known. `elsewhere` is the
     host where that is not production's (`root@spare`): of the old cluster nothing is there then, `running`
     says whether production's server answers, and `debian` whether a cluster can be made as Debian does.
+    `identity` is the file there of age's secret keys that the profile names for drills, empty: none. Why the
+    one that is to be used cannot be says `key_fault`, empty where it can, or was not looked at.
     """
 
     data: str
@@ -75,6 +77,8 @@ class RecoveryHost:
     archive: BucketTarget | None = None
     elsewhere: str = ""
     debian: bool = True
+    identity: str = ""
+    key_fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class RecoveryPlan:
     are names of the `segments` that are replayed at most, `wal_bytes` those in bytes. `room` is None where
     the disk was not asked, `forecast` where no drill was made. `pgbackrest` is the configuration that is
     named to that tool, for a backup of its own. `elsewhere` is the host, where that is not production's.
+    `identity` is the file of keys by which what is encrypted is read; empty: nothing of it is.
     """
 
     wish: RecoveryWish
@@ -103,6 +108,7 @@ class RecoveryPlan:
     refusals: tuple[Concern, ...] = ()
     warnings: tuple[Concern, ...] = ()
     elsewhere: str = ""
+    identity: str = ""
 
     @property
     def possible(self) -> bool:
@@ -172,6 +178,7 @@ def _routed(
         chain=chain,
         copy=copy,
         pgbackrest=host.pgbackrest or "",
+        identity=(plan.wish.identity or host.identity) if any(each.encryption for each in chain) else "",
         first=route.first,
         last=route.last,
         segments=route.sources.segments,
@@ -305,9 +312,9 @@ def _unfit(
                 f"{backup.writer.value} made {backup.id}",
                 f"restore it with {backup.writer.value}'s own commands{how}",
             )
-        elif backup.encryption and (backup.encryption != "age" or not wish.identity):
+        elif backup.encryption and (fault := _key_fault(backup, wish, host)):
             yield Concern(
-                f"{backup.id} is encrypted ({backup.encryption}), and its secret key is not on this host",
+                f"{backup.id} is encrypted ({backup.encryption}), and {fault}",
                 "bring age's key into a file in memory that PostgreSQL's user alone may read, and name that: "
                 "--identity /dev/shm/FILE; or restore it where the key is: docs/recovery.md, by hand",
             )
@@ -316,6 +323,14 @@ def _unfit(
     major = (chain[-1].server_version_num or 0) // 10_000
     if place.cluster is not None and major and str(major) != place.cluster.version:
         yield Concern(f"{chain[-1].id} is of PostgreSQL {major}", f"--into {major}/{place.cluster.name}")
+
+
+def _key_fault(backup: BaseBackup, wish: RecoveryWish, host: RecoveryHost) -> str:
+    """Why it cannot be decrypted there, empty where it can."""
+    file = wish.identity or host.identity
+    if backup.encryption != "age" or not file:
+        return "its secret key is not on this host"
+    return f"of its key in {file}: {host.key_fault}" if host.key_fault else ""
 
 
 def _warnings(host: RecoveryHost, left_out: Sequence[BucketRole]) -> Iterator[Concern]:
@@ -351,6 +366,8 @@ def plan_lines(plan: RecoveryPlan) -> Iterator[tuple[str, str]]:
         yield "base backup", f"{plan.backup.id}, {size} stored{more}, from {_COPIES[plan.copy]}"
         many = plural(plan.segments, "segment")
         yield "WAL", f"at most {many}, {plan.first} to {plan.last}, {bytes_text(plan.wal_bytes)}"
+    if plan.identity:
+        yield "key", f"decrypted by age's keys in {plan.identity}"
     yield "room", "n/a" if plan.room is None else str(plan.room)
     told = "not known: no restore drill was made yet" if plan.forecast is None else str(plan.forecast)
     yield "takes", told

@@ -61,6 +61,7 @@ def host_of(snapshot: Snapshot) -> RecoveryHost:
         clusters=names_taken(snapshot),
         in_recovery=server is not None and server.in_recovery,
         tablespaces=server.tablespaces if server is not None else 0,
+        identity=snapshot.told.identity,
     )
 
 
@@ -71,7 +72,15 @@ def spare_of(snapshot: Snapshot) -> RecoveryHost | None:
         return None
     answers = server is not None and snapshot.server.problem is None
     tablespaces = server.tablespaces if server is not None else 0
-    return RecoveryHost("", None, answers, None, tablespaces=tablespaces, elsewhere=spare)
+    return RecoveryHost(
+        "",
+        None,
+        answers,
+        None,
+        tablespaces=tablespaces,
+        elsewhere=spare,
+        identity=snapshot.told.identity,
+    )
 
 
 def names_taken(snapshot: Snapshot) -> tuple[ClusterName, ...]:

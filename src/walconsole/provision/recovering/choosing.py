@@ -248,6 +248,8 @@ class KeepOld(NotUndone):
         theirs = pgbackrest_options(plan.backup, plan.pgbackrest)
         if theirs:
             await self._recovery.note("pgbackrest", " ".join(theirs))
+        if plan.identity:
+            await self._recovery.note("identity", plan.identity)
 
     async def _archive_last(self) -> AsyncIterator[Event]:
         site = self._site.source

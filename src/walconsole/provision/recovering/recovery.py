@@ -26,6 +26,7 @@ from walconsole.provision.engine.model import Command, Event, Printed
 from walconsole.provision.engine.site import Site
 from walconsole.provision.recovering.control import NOBODYS, OldServer
 from walconsole.provision.recovering.host_look import look_at_host
+from walconsole.provision.steps.drill_command import key_fault
 from walconsole.provision.steps.drill_look import last_good
 
 IN_FORCE = frozenset({RecoveryPhase.TAKEN_OVER, RecoveryPhase.DONE})
@@ -168,6 +169,12 @@ printf '\\001'
                 host = await look_elsewhere(self.site, wish.place)
             else:
                 host = await look_at_host(self.site, wish.place, await self._config(snapshot))
+            file = wish.identity or self.site.drill.identity
+            host = replace(
+                host,
+                identity=self.site.drill.identity,
+                key_fault=await key_fault(self.site, file) if file else "",
+            )
             self._plan = plan_recovery(wish, found, host, left_out=left_out, earlier=earlier)
         return self._plan
 

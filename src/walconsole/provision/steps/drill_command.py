@@ -5,7 +5,7 @@ from shlex import quote
 from walconsole.domain.redaction import safe
 from walconsole.droplet.files import DropletFile, Schedule
 from walconsole.droplet.names import names_of
-from walconsole.provision.droplet.commands import os_user, status_of
+from walconsole.provision.droplet.commands import os_user, programs, status_of
 from walconsole.provision.droplet.schedules import archived_by_other, wanted_drill_files
 from walconsole.provision.droplet.survey import Survey, blocked_without
 from walconsole.provision.engine.model import Check, CheckState
@@ -41,15 +41,22 @@ async def key_obstacle(site: Site) -> Check | None:
             return None
         why = "base backups are encrypted, and the profile names no secret key of theirs on this host"
         return Check(CheckState.BLOCKED, why, remedy=_NAME_A_KEY)
+    fault = await key_fault(site, file)
+    if not fault:
+        return None
+    why = f"drills.identity, {file}: {fault}"
+    remedy = f"put age's secret keys there, {os_user(site)}'s alone (mode 0600); {_HOW}"
+    return Check(CheckState.BLOCKED, why, remedy=remedy)
+
+
+async def key_fault(site: Site, file: str) -> str:
+    """Why that file of age's secret keys is not to be used, in words; empty where it is."""
     script = f"""at={quote(file)}
+{programs(site)}command -v age >/dev/null || echo 'age is not installed, which decrypts by it'
 if [ ! -r "$at" ]; then echo "user $(id -un) cannot read it"
 elif [ -n "$(find -L "$at" -perm /007)" ]; then echo 'everybody may read it, or write to it'; fi"""
     _, said = await status_of(site, script, user=os_user(site))
-    if not said.strip():
-        return None
-    why = f"drills.identity, {file}: {safe(said.strip())[:_FAULT_SHOWN]}"
-    remedy = f"put age's secret keys there, {os_user(site)}'s alone (mode 0600); {_HOW}"
-    return Check(CheckState.BLOCKED, why, remedy=remedy)
+    return safe("; ".join(said.strip().splitlines()))[:_FAULT_SHOWN]
 
 
 class DrillCommand(BackupCommand):

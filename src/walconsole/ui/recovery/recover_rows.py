@@ -140,7 +140,7 @@ def forecast_rows(picture: RecoverPicture, width: int, glyphs: Glyphs) -> tuple[
     return tuple(lines)
 
 
-_FORECAST = ("loses", "takes", "room", "base backup", "WAL")
+_FORECAST = ("loses", "takes", "room", "base backup", "WAL", "key")
 """What of the plan, the weightiest first: a low terminal shows no more than that."""
 _WHILE_OPEN = ("loses", "base backup", "WAL")
 
