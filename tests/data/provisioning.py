@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +50,12 @@ class MemoryRecord:
 
     def undone(self, change: Change) -> None:
         self.made.remove(change)
+
+    def on(self, host: str) -> "MemoryRecord":
+        return MemoryRecord()
+
+    def elsewhere(self) -> Mapping[str, int]:
+        return {}
 
 
 @dataclass

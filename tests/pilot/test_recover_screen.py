@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -15,7 +16,7 @@ from tests.data.stage import screen_text, settle, stage, until
 from walconsole.domain.profile import ClusterName
 from walconsole.domain.recovery.recover_asked import read_wish
 from walconsole.domain.recovery.recover_plan import RecoveryWish
-from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
+from walconsole.domain.recovery.recover_state import OPENING, RecoveryPhase, RecoveryState
 from walconsole.domain.recovery.recover_target import IN_PLACE, RecoverTo
 from walconsole.domain.standing.model import Fix
 from walconsole.domain.wal import format_lsn
@@ -182,6 +183,16 @@ async def test_one_that_was_left_in_the_midst_goes_on() -> None:
         await pilot.press("x")
         await until(pilot, lambda: len(staged.fixes) == 1)
         assert (staged.fixes[0].step, staged.wish.target.to) == (RECOVER, RecoverTo.LATEST)
+
+
+@pytest.mark.parametrize("phase", sorted(OPENING))
+async def test_one_that_was_left_while_it_was_opened_is_opened_to_its_end(phase: RecoveryPhase) -> None:
+    staged = Staged(replace(PAUSED, phase=phase, lives=False))
+    async with staged.app.run_test(size=(120, 36)) as pilot:
+        await opened(pilot)
+        await pilot.press("x")
+        await until(pilot, lambda: len(staged.fixes) == 1)
+        assert (staged.fixes[0].step, staged.wish.backup) == (ONWARDS, PAUSED.backup)
 
 
 async def test_where_it_cannot_be_read_nothing_is_claimed() -> None:

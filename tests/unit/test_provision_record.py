@@ -26,6 +26,27 @@ def test_changes_are_there_again_in_order(tmp_path: Path) -> None:
     assert record.path.parent.stat().st_mode & 0o777 == 0o700
 
 
+def test_what_lies_on_a_host_is_taken_back_there_alone(tmp_path: Path) -> None:
+    home = record_file(tmp_path, "shithub", "root@db1")
+    script = Change("drop-in", ChangeKind.FILE, "/etc/a", at=1.0)
+    RecordFile(home.path).add(script)  # an earlier console's
+    home.add(CHANGE)
+    spare = home.on("root@spare")
+    spare.add(there := Change("recover-command", ChangeKind.FILE, "/etc/a", at=2.0))
+    assert home.changes() == (script, CHANGE)
+    assert home.elsewhere() == {"root@spare": 1}
+    assert spare.changes() == (there,)
+    moved = record_file(tmp_path, "shithub", "root@spare")
+    home.add(here := Change("drop-in", ChangeKind.FILE, "/etc/b", at=3.0))
+    assert here not in moved.changes(), "the profile names the other host by now: files are not there"
+    assert CHANGE in moved.changes(), "a bucket is the deployment's"
+    spare.undone(there)
+    assert spare.changes() == ()
+    home.undone(script)
+    home.undone(CHANGE)
+    assert home.changes() == (here,)
+
+
 def test_without_a_file_nothing_was_changed(tmp_path: Path) -> None:
     assert RecordFile(tmp_path / "none").changes() == ()
 

@@ -66,6 +66,8 @@ def test_what_cannot_be_meant_is_refused(arguments: tuple[str, ...], why: str) -
         (("--dump", "orders"), "dump", True),
         (("--promote",), "onwards", True),
         (("--give-up",), "back", True),
+        (("--promote", "--plan"), "onwards", False),
+        (("--plan", "--step-to", "0/1"), "further", False),
     ],
 )
 def test_one_phase_at_a_time(arguments: tuple[str, ...], part: str, applies: bool) -> None:
@@ -74,7 +76,18 @@ def test_one_phase_at_a_time(arguments: tuple[str, ...], part: str, applies: boo
     assert asked_part(options) == (part, applies)
 
 
+def test_a_table_is_named_as_sql_names_it() -> None:
+    for table in ("orders", "public.orders", 'public."My Orders"', '"a ""b"""."c.d"'):
+        assert parsed("--count", table, "--to-latest", "--in-place").count == [table]
+        assert asked_wish(parsed("--count", table, "--to-latest", "--in-place")) is not None
+    for none in ("", "a b", '"a', "a;b", '"a"b', "a.", "x" * 201):
+        with pytest.raises(UsageError, match="name of a table"):
+            asked_wish(parsed("--count", none, "--to-latest", "--in-place"))
+
+
 def test_two_phases_at_once_are_none(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parsed("--promote", "--give-up")
     assert "not allowed with" in capsys.readouterr().err
+    with pytest.raises(UsageError):
+        asked_part(parsed("--plan", "--apply"))

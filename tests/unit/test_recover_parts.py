@@ -28,6 +28,12 @@ def test_each_part_has_its_steps(part: str) -> None:
     assert [step.id for step in fix_steps(SITE, Fix("a recovery", step=part, subject=subject))] == ids
 
 
+def test_one_of_pgbackrests_is_opened_by_pgbackrests_steps() -> None:
+    offer = Fix("a recovery", step=ONWARDS, subject=f"{WISH} --backup 20261128-020000F")
+    titles = [step.title for step in fix_steps(SITE, offer)]
+    assert "The new place, told to pgBackRest" in titles
+
+
 @pytest.mark.parametrize(
     ("part", "subject"),
     [(RECOVER, "--to yesterday"), (RECOVER, "--rm -rf"), (DUMP, WISH), ("recover-everything", WISH)],

@@ -103,14 +103,11 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_on(parser: argparse.ArgumentParser) -> None:
-    """On which host a drill or a recovery is made."""
-    parser.add_argument(
-        "--on",
-        metavar="[user@]host[:port]|here",
-        default="",
-        help="make it on another host; here: on the droplet (default: the profile's recovery.host, or here)",
-    )
+def add_on(parser: argparse.ArgumentParser, *, undo: bool = False) -> None:
+    """On which host a drill or a recovery is made, or what they changed is taken back (`undo`)."""
+    made = "make it on another host; here: on the droplet (default: the profile's recovery.host, or here)"
+    undone = "what a drill or a recovery changed on another host (default: on the profile's own)"
+    parser.add_argument("--on", metavar="[user@]host[:port]|here", default="", help=undone if undo else made)
 
 
 def other_host(given: str, profile: Profile) -> SshTarget | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from walconsole.cli.opening import open_screen, server_session
 from walconsole.cli.options import add_on, add_target, other_host
-from walconsole.domain.profile import Engine, Profile
+from walconsole.domain.profile import Engine, Profile, SshTarget
 from walconsole.droplet.choices import MOST_ARCHIVE_TIMEOUT_S, Compression, DropletChoices
 from walconsole.errors import UsageError
 from walconsole.process.stop import Stop
@@ -81,6 +81,8 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
         add_drill_options(parser)
     else:
         add_options(parser, undo=command == "undo")
+        if command == "undo":
+            add_on(parser, undo=True)
 
 
 def start(options: argparse.Namespace, stop: Stop) -> int:
@@ -239,6 +241,13 @@ def _offer(options: argparse.Namespace) -> "Fix | None":
     return None
 
 
+def _on(options: argparse.Namespace, profile: Profile) -> SshTarget | None:
+    """Another host, for a drill, or for what is taken back there; the profile names one for drills alone."""
+    if options.command == "drill":
+        return other_host(options.on, profile)
+    return other_host(options.on, profile) if options.command == "undo" and options.on else None
+
+
 def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
     """Without a screen; the exit code. Raises WalconsoleError."""
     from walconsole.session.provision import ProvisionWish, provision
@@ -257,6 +266,6 @@ def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
         drill=options.command == "drill",
         expire=options.command == "expire",
         after_backup=getattr(options, "after_backup", False),
-        on=other_host(options.on, session.target) if options.command == "drill" else None,
+        on=_on(options, session.target),
     )
     return provision(session, wish, stop)

@@ -41,7 +41,9 @@ examples:
   walconsole recover shop --promote --confirm shop
   walconsole recover shop --on root@spare --to-latest --into 15/restored --plan
 """
-_TABLE = re.compile(r'[\w.$"]{1,200}')
+_PART = r'(?:"(?:[^"\x00-\x1f]|"")+"|[\w$]+)'
+_TABLE = re.compile(rf"(?=.{{1,200}}\Z){_PART}(?:\.{_PART}){{0,2}}")
+"""A name as SQL has it: "My Orders", public.orders."""
 _WHOLE = "database"
 """What --dump is given for all of it."""
 
@@ -95,8 +97,9 @@ def _add_targets(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_phases(parser: argparse.ArgumentParser) -> None:
+    plan = "print what would be done, and change nothing; also of what goes on: --promote --plan"
+    parser.add_argument("--plan", action="store_true", help=plan)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--plan", action="store_true", help="print what would be done, and change nothing")
     what.add_argument("--apply", action="store_true", help="restore, replay, pause at the target, look")
     what.add_argument("--step-to", metavar="TARGET", help="a later time, LSN, xid, name, or latest")
     what.add_argument("--look-only", action="store_true", help="ask the paused server once more")
@@ -148,7 +151,9 @@ def _on(options: argparse.Namespace, profile: Profile) -> SshTarget | None:
 
 
 def asked_part(options: argparse.Namespace) -> "tuple[Part, bool]":
-    """The phase that is asked for, and whether it is more than a plan."""
+    """The phase that is asked for, and whether it is more than a plan. Raises UsageError for both."""
+    if options.plan and options.apply:
+        raise UsageError("walconsole recover", "--plan and --apply are two things", "say one of them")
     from walconsole.session.recovering import Part
 
     parts = {
@@ -160,7 +165,8 @@ def asked_part(options: argparse.Namespace) -> "tuple[Part, bool]":
         "give_up": Part.BACK,
     }
     return next(
-        ((part, True) for name, part in parts.items() if getattr(options, name)), (Part.TO_THE_PAUSE, False)
+        ((part, not options.plan) for name, part in parts.items() if getattr(options, name)),
+        (Part.TO_THE_PAUSE, False),
     )
 
 

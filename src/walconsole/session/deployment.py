@@ -295,7 +295,7 @@ def ledger_folder(environment: Mapping[str, str]) -> Path:
 
 
 def _kept(profile: Profile, environment: Mapping[str, str]) -> tuple[KeyLedger, Record]:
-    record = record_file(places(environment).state, profile.name)
+    record = record_file(places(environment).state, profile.name, str(profile.ssh))
     return LedgerFolder(ledger_folder(environment)), record
 
 

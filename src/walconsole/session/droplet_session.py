@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from walconsole.operator_files.begun_elsewhere import BegunElsewhere
 from walconsole.operator_files.places import TEMPORARY_KEYS, places
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
@@ -215,21 +216,42 @@ class _Wiring:
         site = await self._site_for(offer, parts.site, beside, cleanups)
         chosen = steps(site) if offer is None else fix_steps(site, offer)
         tell = tell if self._memory is None else StepsHeard(self._memory, chosen).before(tell)
-        return _RestingRunner(Runner(site, chosen, gate, tell, independent=independent(offer)), beside)
+        runner = Runner(site, chosen, gate, tell, independent=independent(offer))
+        return _RestingRunner(runner, beside, self._noting(offer, site))
+
+    def _noting(self, offer: Fix | None, site: Site) -> Callable[[], AbstractAsyncContextManager[None]]:
+        """A recovery on another host is found again by whoever does not remember where it was begun."""
+        if offer is None or not _is_recovery(offer) or site.production is None:
+            return nullcontext
+        from walconsole.session.elsewhere import noted
+
+        return partial(noted, site, self._begun(site))
 
     async def _site_for(self, offer: Fix | None, home: Site, shell: SshShell, cleanups: Cleanups) -> Site:
-        """Another host's for a drill, and a recovery that is not in place, where the profile names one."""
-        spare = self._current.spare
-        if offer is None or spare is None or "--in-place" in offer.subject.split():
+        """Another host's for a drill, and a recovery that is not in place, where the profile names one, or
+        this console began one there.
+        """
+        if offer is None or "--in-place" in offer.subject.split():
             return home
         await asyncio.to_thread(import_module, "walconsole.session.elsewhere")
         from walconsole.provision.steps.drill import DrillNow
-        from walconsole.session.elsewhere import OtherSite
+        from walconsole.session.elsewhere import OtherSite, begun_there
 
-        other = OtherSite(home, shell, self._finding, spare, self._environment, cleanups)
+        spare, begun = self._current.spare, None
+        if _is_recovery(offer):
+            begun = await asyncio.to_thread(begun_there, home.profile, self._begun(home))
+        elif offer.step != DrillNow.id:
+            return home
+        there = begun or spare
+        if there is None:
+            return home
+        other = OtherSite(home, shell, self._finding, there, self._environment, cleanups)
         if offer.step == DrillNow.id:
             return await other.for_drill()
-        return await other.for_recovery(told=False) if offer.step.startswith("recover") else home
+        return await other.for_recovery(told=begun is not None)
+
+    def _begun(self, home: Site) -> BegunElsewhere:
+        return BegunElsewhere(home.profile.name, self._environment)
 
     async def _recovery_state(self, shell: SshShell, shown: DropletSession) -> RecoveryState:
         """Where a recovery stands on the droplet, whoever began it. Raises what the shell raises."""
@@ -266,11 +288,19 @@ class _Wiring:
                 await cleanups.run()
 
 
-class _RestingRunner:
-    """provision_run.StepRunner that has nothing open on the droplet while nothing runs."""
+def _is_recovery(offer: Fix) -> bool:
+    return offer.step.startswith("recover")
 
-    def __init__(self, runner: Runner, shell: SshShell) -> None:
-        self._runner, self._shell = runner, shell
+
+class _RestingRunner:
+    """provision_run.StepRunner that has nothing open on the droplet while nothing runs. What `noted` gives is
+    around each run.
+    """
+
+    def __init__(
+        self, runner: Runner, shell: SshShell, noted: Callable[[], AbstractAsyncContextManager[None]]
+    ) -> None:
+        self._runner, self._shell, self._noted = runner, shell, noted
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -285,7 +315,7 @@ class _RestingRunner:
         return self._runner.done
 
     async def run(self) -> None:
-        async with self._awake():
+        async with self._awake(), self._noted():
             await self._runner.run()
 
     async def check_all(self) -> None:

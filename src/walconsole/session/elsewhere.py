@@ -8,6 +8,7 @@ from dataclasses import replace
 from walconsole.adapters.s3.key_sources import DropletKeys, KeyPairSource, RcloneConfig
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.command_register import telling_of_requests
+from walconsole.config.checks import destination
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, BucketTarget, KeySource, PostgresTarget, Profile, SshTarget
 from walconsole.domain.store.access_keys import KeyPair
@@ -21,7 +22,6 @@ from walconsole.provision.droplet.claim import DropletClaim
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.droplet.surveying import take_survey
 from walconsole.provision.elsewhere.keys import brought, has_its_own, with_config
-from walconsole.provision.engine.record import SessionRecord
 from walconsole.provision.engine.site import Production, Site
 from walconsole.provision.recovering.recovery import Recovery
 from walconsole.session.finding import HostFinding, keys_of
@@ -65,6 +65,10 @@ class OtherSite:
             return self._home
         return await self.made(names_of(self._home.profile).recover_state)
 
+    async def for_undo(self) -> Site:
+        """What was changed there is taken back, and nothing of production touched. Raises as `made`."""
+        return replace(await self.made(names_of(self._home.profile).recover_state), production=None)
+
     async def _is_open_here(self) -> bool:
         try:
             return (await Recovery(self._home).state()).is_open
@@ -84,7 +88,7 @@ class OtherSite:
             self._home,
             profile=profile,
             shell=self._shell,
-            record=SessionRecord(),
+            record=self._home.record.on(str(self._there)),
             look=_survey_without_cluster,
             claim=DropletClaim(
                 self._shell, f"elsewhere {profile.name}", self._home.clock, patience=self._shell.patience
@@ -161,6 +165,12 @@ class OtherSite:
         from walconsole.session.one_look import look_anew
 
         return await look_anew(of, self._shell, self._home.clock, self._environment, whole=True)
+
+
+def begun_there(profile: Profile, begun: BegunElsewhere) -> SshTarget | None:
+    """Where this console began a recovery that has not ended, as far as it knows."""
+    host = begun.host()
+    return profile.ssh.instead(destination(host)) if host else None
 
 
 @asynccontextmanager

@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from walconsole.config.checks import destination
 from walconsole.config.found import is_ours, told_of
 from walconsole.config.resolve import Resolved
 from walconsole.domain.archivers.instead import OwnStep
@@ -18,6 +17,7 @@ from walconsole.domain.facts.observed import HostKeyQuestion
 from walconsole.domain.profile import Profile, SshTarget
 from walconsole.domain.standing.model import Fix
 from walconsole.domain.store.temporary_keys import kind_of
+from walconsole.domain.units import plural
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import BlockedError, SshError, TemporaryKeyError, UsageError, WalconsoleError
 from walconsole.operator_files.begun_elsewhere import BegunElsewhere
@@ -55,8 +55,8 @@ class ProvisionWish:
     `replace` answers those gates that ask for the name of what is replaced. `offer` is a fix that shall be
     made instead of provisioning, `backup` a base backup that shall be taken instead, `drill` a restore drill,
     `expire` retention, `after_backup` only where a base backup came since the last time and nothing is in
-    its way, `recover` a phase of a recovery. `on` is another host for a drill or a recovery, None: the
-    droplet; `on_told`: somebody named it, not the profile alone.
+    its way, `recover` a phase of a recovery. `on` is another host for a drill, a recovery, or for taking
+    back what they changed, None: the droplet; `on_told`: somebody named it, not the profile alone.
     """
 
     choices: DropletChoices
@@ -268,6 +268,8 @@ class _Command:
 
     async def _steps(self, parts: Provisioned) -> None:
         wish, site = self._wish, await self._site(parts)
+        if wish.undo:
+            await self._tell_elsewhere(site)
         by_name = wish.expire or wish.recover is not None  # whose gates ask for that name
         agreed = (*wish.replace, wish.confirm) if by_name else wish.replace
         gate, apart = WordGate(agreed), independent(wish.offer)
@@ -297,18 +299,30 @@ class _Command:
 
     async def _site(self, parts: Provisioned) -> Site:
         """The droplet's, or another host's. Raises SshError, ShellError where that cannot be asked."""
-        wish, on, told = self._wish, self._wish.on, self._wish.on_told
-        begun = BegunElsewhere(parts.site.profile.name, self._environment).host() if wish.recover else ""
-        if begun and not told:
-            say(f"a recovery was begun on {begun}: it is asked there (--on here: the droplet)")
-            on, told = parts.site.profile.ssh.instead(destination(begun)), True
-        if on is None or self._part is None:
+        wish, on, told, profile = self._wish, self._wish.on, self._wish.on_told, parts.site.profile
+        if self._part is None or (on is None and (wish.recover is None or told)):
             return parts.site
-        from walconsole.session.elsewhere import OtherSite  # asyncssh: as above
+        from walconsole.session.elsewhere import OtherSite, begun_there  # asyncssh: as above
 
+        begun = begun_there(profile, BegunElsewhere(profile.name, self._environment))
+        if begun is not None and wish.recover is not None and not told:
+            say(f"a recovery was begun on {begun}: it is asked there (--on here: the droplet)")
+            on, told = begun, True
+        if on is None:
+            return parts.site
         finding, cleanups = self._part
         other = OtherSite(parts.site, finding.shell, finding, on, self._environment, cleanups)
+        if wish.undo:
+            return await other.for_undo()
         return await (other.for_drill() if wish.drill else other.for_recovery(told=told))
+
+    async def _tell_elsewhere(self, site: Site) -> None:
+        """What this does not take back: nobody shall think that all is gone."""
+        for host, many in (await asyncio.to_thread(site.record.elsewhere)).items():
+            say(
+                f"not on {site.where}: {plural(many, 'change')} on {host}, which walconsole undo "
+                f"{site.profile.name} --on {host} takes back"
+            )
 
     async def _run(self, runner: Runner) -> None:
         wish = self._wish

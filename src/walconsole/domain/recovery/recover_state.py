@@ -75,6 +75,8 @@ PHASES: Mapping[RecoveryPhase, tuple[str, str]] = {
 """In words, and what to do where it was left there."""
 OPEN = frozenset(RecoveryPhase) - {RecoveryPhase.NONE, RecoveryPhase.DONE, RecoveryPhase.GIVEN_UP}
 """Phases of a recovery that goes on: no second one is begun beside it."""
+OPENING = frozenset({RecoveryPhase.PROMOTING, RecoveryPhase.PROMOTED, RecoveryPhase.TAKEN_OVER})
+"""From which only --promote leads on."""
 READABLE = frozenset({RecoveryPhase.PAUSED, RecoveryPhase.ENDED})
 """In which its server can be asked, as long as it lives."""
 _IS_ID = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
@@ -133,6 +135,16 @@ class RecoveryState:
     def is_open(self) -> bool:
         """Whether a recovery goes on, or was left in the midst of it."""
         return self.phase in OPEN
+
+    @property
+    def by_pgbackrest(self) -> bool:
+        """Whether its base backup is pgBackRest's, by its options, or by its name alone."""
+        return bool(self.pgbackrest) or LABEL.fullmatch(self.backup) is not None
+
+    @property
+    def opening(self) -> bool:
+        """Whether it is being opened, or was, and is not in force to its end yet."""
+        return self.phase in OPENING
 
     @property
     def readable(self) -> bool:

@@ -42,7 +42,7 @@ _EMIT = (
 _NOW = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00'"
 
 
-STAYS_THERE = "it stays there, and does nothing unless it is called; remove it by hand"
+STAYS_THERE = "it does nothing unless it is called; walconsole undo PROFILE --on HOST takes it away there"
 
 
 class DrillCommandElsewhere(DrillCommand):

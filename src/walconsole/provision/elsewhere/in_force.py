@@ -10,10 +10,20 @@ from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.observe.host.invocation import as_user
 from walconsole.provision.droplet.commands import ask, os_user, programs, psql, run, status_of
-from walconsole.provision.droplet.files import differences, file_functions, install
+from walconsole.provision.droplet.files import (
+    differences,
+    file_functions,
+    install,
+    keep,
+    put_back,
+    put_back_command,
+)
 from walconsole.provision.elsewhere.keys import brought, with_config
 from walconsole.provision.elsewhere.place import free_port
 from walconsole.provision.engine.model import (
+    Change,
+    ChangeKind,
+    Changing,
     Check,
     CheckState,
     Command,
@@ -24,14 +34,13 @@ from walconsole.provision.engine.model import (
     Proved,
     Risk,
 )
-from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
 from walconsole.provision.recovering.control import OldServer
 from walconsole.provision.recovering.ending import TakeOver
 from walconsole.provision.recovering.recovery import Recovery, site_of
 
 
-class KeepKeys(NotUndone):
+class KeepKeys:
     """model.Step. A server that archives needs them for good."""
 
     id = "elsewhere-keep-keys"
@@ -63,12 +72,16 @@ class KeepKeys(NotUndone):
                 Command(f"{reading} | install -m 0640 -o root -g {group} /dev/stdin {quote(self._path)}"),
             ),
             files=(FileChange(self._path, None, None, 0o640, secret=True),),
-            undo="remove it there",
+            undo=f"walconsole undo {self._site.profile.name} --on {self._site.where} takes it away",
         )
 
     async def apply(self) -> AsyncIterator[Event]:
         """Raises ProvisionError."""
-        source = self._brought
+        source, now = self._brought, self._site.clock.now()
+        there, _ = await status_of(self._site, f"test -e {quote(self._path)}")
+        kept = await keep(self._site, self._path) if there == 0 else ""
+        before = f"kept as {kept}" if kept else "not there"
+        yield Changing(Change(self.id, ChangeKind.FILE, self._path, before, "mode 0640", kept, now))
         reading = as_user(os_user(self._site), f"cat -- {quote(source)}")
         group = f'"$(id -gn {quote(os_user(self._site))})"'
         script = (
@@ -92,6 +105,21 @@ class KeepKeys(NotUndone):
                 f"reading {self._path}", f"user {os_user(self._site)} cannot", "see its mode"
             )
         yield Proved(f"{self._path} can be read by user {os_user(self._site)}")
+
+    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
+        """Taken away; no text of it is shown."""
+        return Plan(
+            f"put back what was there before the store's keys on {self._site.where}, or take them away",
+            commands=tuple([await put_back_command(self._site, change) for change in changes]),
+            files=tuple(FileChange(change.what, None, None, secret=True) for change in changes[-1:]),
+            notes=("a server there that archives by them fails from then on: segments wait in its pg_wal",),
+        )
+
+    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
+        """The newest first."""
+        for change in changes:
+            async for event in put_back(self._site, change):
+                yield event
 
     @property
     def _brought(self) -> str:

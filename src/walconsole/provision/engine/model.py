@@ -263,6 +263,14 @@ class Record(Protocol):
         """It was taken back: forget it."""
         ...
 
+    def on(self, host: str) -> "Record":
+        """The same deployment's, of what was changed on another host."""
+        ...
+
+    def elsewhere(self) -> Mapping[str, int]:
+        """How many changes were made on hosts that are not this record's, by host."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Question:

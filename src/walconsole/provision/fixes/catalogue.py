@@ -104,7 +104,7 @@ def _of_a_recovery(site: Site, offer: Offer) -> tuple[Step, ...]:
         case "recover":
             return recovering.to_the_pause(recovery)
         case "recover-onwards":
-            return recovering.onwards(recovery, RecoveryState(place=wish.place))
+            return recovering.onwards(recovery, RecoveryState(place=wish.place, backup=wish.backup))
         case "recover-further":
             return recovering.further(recovery, wish.target)
         case "recover-look":
@@ -128,6 +128,6 @@ def _of_provisioning(site: Site, offer: Offer, named: tuple[str, ...]) -> Iterat
 
 
 def undoable(site: Site) -> tuple[Step, ...]:
-    """Provisioning's steps and the fixes, for taking back what either changed."""
+    """Provisioning's steps, a recovery's and the fixes, for taking back what any of them changed."""
     fixes = tuple(kind(site) for kind in KINDS)
-    return (*catalogue.every_step(site), *fixes)  # type: ignore[arg-type]  # as above
+    return (*catalogue.every_step(site), *recovering.every_step(site), *fixes)  # type: ignore[arg-type]  # as above

@@ -30,6 +30,7 @@ from walconsole.domain.recovery.recover_state import RecoveryState
 from walconsole.domain.recovery.recover_target import RecoveryTarget
 from walconsole.provision.elsewhere import catalogue as elsewhere
 from walconsole.provision.elsewhere.drilling import named
+from walconsole.provision.elsewhere.in_force import KeepKeys
 from walconsole.provision.engine.model import Step
 from walconsole.provision.engine.site import Site
 from walconsole.provision.recovering.archived import LastWord, NewTimeline
@@ -63,7 +64,7 @@ def onwards(recovery: Recovery, state: RecoveryState) -> tuple[Step, ...]:
     """From the pause to the verdict. `state` says which cluster the base backup is of."""
     if recovery.site.production is not None:
         return elsewhere.onwards(recovery, state)
-    if state.pgbackrest:
+    if state.by_pgbackrest:
         return (
             PromoteCopy(recovery),
             TakeOver(recovery),
@@ -113,6 +114,20 @@ def loading(recovery: Recovery, database: str = "", table: str = "") -> tuple[St
     """The same, and loaded into the running server, where that is on the same host."""
     dumped = dumping(recovery, database, table)
     return dumped if recovery.site.production is not None else (*dumped, LoadPart(recovery, database, table))
+
+
+def every_step(site: Site) -> tuple[Step, ...]:
+    """All that changes anything, in their order: to take back what can be, and to say what stays."""
+    recovery = Recovery(site)
+    return (
+        RecoverCommand(recovery),
+        KeepOld(recovery),
+        GiveUp(recovery),
+        KeepKeys(recovery),
+        TakeOver(recovery),
+        TheirPlace(recovery),
+        LoadPart(recovery),
+    )
 
 
 def recovery_of(site: Site, wish: RecoveryWish | None = None) -> Recovery:

@@ -129,6 +129,15 @@ class RecoverCommand(BackupCommand):
             theirs = backup is not None and backup.writer is Writer.PGBACKREST
         return blocked_without(survey, *(NEEDED if theirs else (*NEEDED, "zstd", "rclone")))
 
+    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
+        """Raises BlockedError while a recovery goes on, which nothing else can end."""
+        state = await self._recovery.state()
+        if state.is_open:
+            why = f"the recovery {state.id} goes on: {state.words[0]}"
+            raise BlockedError(f"undoing {self.title}", why, "end it first: --promote or --give-up")
+        async for event in super().undo(changes):
+            yield event
+
     def _script(self, survey: Survey) -> DropletFile:
         return wanted_recover_file(self._site, survey)
 

@@ -215,7 +215,7 @@ class DumpPart(NotUndone):
                 f"{user} createdb -T template0 {quote(beside)}",
                 f"{user} {join(['pg_restore', '-d', beside, file])}",
             )
-        words = ["pg_restore", "-d", self._database, "-t", self._table.rpartition(".")[2]]
+        words = ["pg_restore", "-d", self._database]  # no -t: that leaves indexes and constraints away
         return (
             *there,
             "to load it where the table is gone, then where only rows are:",

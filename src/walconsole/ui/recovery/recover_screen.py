@@ -275,7 +275,7 @@ class RecoverScreen(PanesScreen):
             return
         going = picture.open
         if going is not None:
-            self._open(ONWARDS if going.readable else RECOVER, picture.draft.wish)
+            self._open(ONWARDS if going.readable or going.opening else RECOVER, picture.draft.wish)
         elif picture.refusals:
             self._say(safe(picture.refusals[0][1]), "it cannot be made so", "warning")
         else:
