@@ -24,6 +24,9 @@ TOLD = {
     "nice -n 10 envdir /etc/barman.d barman-cloud-wal-archive s3://wal/pg main %p": (
         'nice -n 10 envdir /etc/barman.d barman-cloud-wal-restore s3://wal/pg main %f "%p"'
     ),
+    "pgbackrest --stanza=a --no-repo1-storage-verify-tls --repo1-bundle archive-push %p": (
+        'pgbackrest --stanza=a --no-repo1-storage-verify-tls --repo1-bundle archive-get %f "%p"'
+    ),
     "pgbackrest '--stanza=it is' archive-push %p": """pgbackrest '--stanza=it is' archive-get %f "%p\"""",
     "pgbackrest --stanza=a --repo1-path=/50%% archive-push %p": (
         'pgbackrest --stanza=a --repo1-path=/50%% archive-get %f "%p"'

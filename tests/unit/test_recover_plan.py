@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from tests.data.recovery import CLUSTER, DAY_S, MIB, NOW, SIZE, backup_id, base, copy_of, history
+from walconsole.domain.archivers.own_restore import own_restore
 from walconsole.domain.facts.evidence import FoundCopy
 from walconsole.domain.profile import BucketRole, ClusterName, default_bucket
 from walconsole.domain.recovery.backups import Completeness, Writer
 from walconsole.domain.recovery.by_tool import (
     ClusterPlace,
+    called_by,
     own_places,
-    pgbackrest_config,
-    pgbackrest_options,
     read_place,
 )
 from walconsole.domain.recovery.recover_plan import (
@@ -275,10 +275,16 @@ THEIRS = replace(NEW, writer=Writer.PGBACKREST, id="20261128-020000F", place="ba
 
 def test_pgbackrests_is_restored_by_itself_where_it_is_installed() -> None:
     copies = copy_of({1: range(1, 11)}, THEIRS)
-    there = replace(HOST, pgbackrest="/srv/pgbackrest.conf", tablespaces=2)
+    command = "env PGBACKREST_REPO1_S3_BUCKET=wal /opt/bin/pgbackrest --config /srv/it.conf --stanza=old"
+    command += " archive-push %p"
+    there = replace(HOST, called=own_restore(command), has_pgbackrest=True, tablespaces=2)
     plan = planned(LATEST, copies, host=there, place=IN_PLACE)
-    assert (plan.possible, plan.pgbackrest, plan.warnings) == (True, "/srv/pgbackrest.conf", ())
-    assert pgbackrest_options(THEIRS, plan.pgbackrest) == ("--config=/srv/pgbackrest.conf", "--stanza=main")
+    call = "env PGBACKREST_REPO1_S3_BUCKET=wal /opt/bin/pgbackrest --config=/srv/it.conf --stanza=main"
+    assert (plan.possible, plan.pgbackrest, plan.warnings) == (True, tuple(call.split()), ())
+    blank = own_restore("pgbackrest '--repo1-path=/my repo' --stanza=main archive-push %p")
+    odd = replace(there, called=blank)
+    refused = planned(LATEST, copies, host=odd, place=IN_PLACE).refusals[0]
+    assert "own commands: pgbackrest '--repo1-path=/my repo' --stanza=main --set=" in refused.remedy
     assert "--promote writes into it (pg1-path" in planned(LATEST, copies, host=there).warnings[0].text
 
 
@@ -315,30 +321,48 @@ def test_barmans_exact_commands_are_told() -> None:
     assert last == "touch /srv/pg/restored/recovery.signal"
     words = shlex.split(settings.partition(" >>")[0])
     assert words[:2] == ["printf", r"%s\n"]
-    assert words[2] == f"restore_command = 'barman-cloud-wal-restore {where} %f %p'"
+    assert words[2] == f"restore_command = 'barman-cloud-wal-restore {where} %f \"%p\"'"
     assert words[3:] == [
         *replace(lsn(9), timeline=1).lines(),
         "recovery_target_action = 'pause'",
         "archive_mode = 'off'",
     ]
     assert settings.endswith(" >>/srv/pg/restored/postgresql.auto.conf")
+    command = "envdir /etc/b.d /opt/barman-cloud-wal-archive -P pg s3://b/x main %p"
+    called = replace(host, called=own_restore(command))
+    told = planned(lsn(9), copy_of({1: range(1, 11)}, theirs), place=FOLDER, host=called).refusals[0].remedy
+    assert "envdir /etc/b.d /opt/barman-cloud-restore -P pg s3://b/x main 20261128T020000 /srv" in told
+    assert "envdir /etc/b.d /opt/barman-cloud-wal-restore -P pg s3://b/x main %f" in told
+    there = replace(host, data="", elsewhere="root@spare")
+    told = planned(LATEST, copy_of({1: range(1, 11)}, theirs), place=FOLDER, host=there).refusals[0].remedy
+    assert "on root@spare, once it is configured there as on production's host: barman-cloud-restore" in told
 
 
 def test_the_configuration_is_named_where_pgbackrest_would_not_look_by_itself() -> None:
     def found(source: str) -> FoundCopy:
         return FoundCopy("pgBackRest", "s3://it", rows=(("bucket", "it", source, "stated"),))
 
-    assert pgbackrest_config([found("/srv/it.conf line 4")]) == "/srv/it.conf"
-    assert pgbackrest_config([found("/etc/pgbackrest/pgbackrest.conf line 4"), found("the command")]) == ""
-    assert pgbackrest_config([replace(found("/srv/it.conf line 4"), tool="rclone")]) == ""
-    assert pgbackrest_config([found("/srv/$(it).conf line 4")]) == ""
-    command = "pgbackrest --config=/srv/other.conf --stanza=main archive-push %p"
-    assert pgbackrest_config([found("/srv/it.conf line 4")], command) == "/srv/other.conf"
-    assert pgbackrest_config([], "wal-g --config=/srv/other.conf wal-push %p") == ""
+    def whence(*copies: FoundCopy, command: str = "") -> tuple[str, ...]:
+        return called_by(command, copies).whence
+
+    assert whence(found("/srv/it.conf line 4")) == ("--config=/srv/it.conf",)
+    assert whence(found("/etc/pgbackrest/pgbackrest.conf line 4"), found("the command")) == ()
+    assert whence(replace(found("/srv/it.conf line 4"), tool="rclone")) == ()
+    assert whence(found("/srv/$(it).conf line 4")) == ()
+    named = "pgbackrest --config-path=/srv/other --stanza=main archive-push %p"
+    here = found("/srv/it.conf line 4")
+    assert whence(here, command=named) == ("--config-path=/srv/other", "--stanza=main")
+    inherited = "env PGBACKREST_CONFIG=/srv/its.conf pgbackrest --stanza=main archive-push %p"
+    assert whence(here, command=inherited) == ("--stanza=main",)
+    plain = "pgbackrest --stanza=main archive-push %p"
+    assert whence(here, command=plain) == ("--config=/srv/it.conf", "--stanza=main")
+    assert whence(command="wal-g --config=/srv/other.conf wal-push %p") == ()
 
 
 def test_where_a_configuration_of_pgbackrests_finds_the_cluster() -> None:
     assert own_places("--config=/srv/it.conf --stanza=main") == (("/srv/it.conf",), "main")
+    by_path = "env PGBACKREST_CONFIG_PATH=/srv/ pgbackrest --stanza=main"
+    assert own_places(by_path) == (("/srv/pgbackrest.conf",), "main")
     usual, stanza = own_places("--stanza=main")
     assert (usual[0], stanza) == ("/etc/pgbackrest/pgbackrest.conf", "main")
     told = "pg1-path = /srv/old\n  pg1-port=5433\nrepo1-path=/x\npg1-path=/srv/new/ \n"
@@ -433,7 +457,7 @@ def test_where_it_stands() -> None:
         KEPT.replace(backup_id(1.0), THEIRS.id).replace("kept=3", f"kept=3\npgbackrest={words}")
     )
     assert theirs is not None
-    assert (theirs.backup, theirs.pgbackrest) == (THEIRS.id, words)
+    assert (theirs.backup, theirs.pgbackrest) == (THEIRS.id, f"pgbackrest {words}")
     hostile = read_recovery(KEPT.replace("kept=3", "kept=3\npgbackrest=--stanza=$(reboot)"))
     assert hostile is not None
     assert hostile.pgbackrest == ""

@@ -182,9 +182,9 @@ def drill_script(
         "QUERIES": "\n".join(f"    query {quote(query)}" for query in drill.queries),
         "IDLE_TIMEOUT_S": str(choices.idle_timeout_s),
         "OWN": quote(other.tool if other is not None else ""),
-        "OWN_BEFORE": other.before if other is not None else "",
-        "OWN_PROGRAM": quote(other.program) if other is not None and other.program else "",
-        "OWN_WHENCE": other.whence if other is not None else "",
+        "OWN_BEFORE": join(other.before) if other is not None else "",
+        "OWN_PROGRAM": quote(other.folder) if other is not None and other.folder else "",
+        "OWN_WHENCE": join(other.whence) if other is not None else "",
         "OWN_GET": quote(other.restore_command if other is not None else ""),
     }
     parts = {part.upper(): fill_in(template(f"{part}.sh"), own).rstrip() for part in _DRILL_PARTS}

@@ -12,31 +12,14 @@ from dataclasses import dataclass
 from walconsole.domain.archivers.expansion import UNKNOWN
 from walconsole.domain.archivers.s3_clients import words_of
 from walconsole.domain.archivers.target import NO_COMMANDS, OwnCommands
+from walconsole.domain.archivers.whence import Option, options_that_say_where
 from walconsole.domain.redaction import may_hold_secret
 
 _S3 = re.compile(r"s3://[^\s'\"]+")
-OPTIONS_THAT_SAY_WHERE = {
-    "aws": ("--endpoint-url", "--profile", "--region", "--no-verify-ssl", "--no-sign-request"),
-    "s3cmd": ("-c", "--config", "--host", "--host-bucket", "--region", "--access_key", "--no-ssl", "--ssl"),
-    "s5cmd": ("--endpoint-url", "--profile", "--credentials-file", "--no-verify-ssl"),
-    "barman-cloud-wal-archive": (
-        "--cloud-provider", "--endpoint-url", "-P", "--profile", "--aws-profile", "--read-timeout",
-    ),
-    "barman-wal-archive": ("-U", "--user", "-c", "--config", "--port"),
-    "pgbackrest": ("--stanza", "--config", "--config-path", "--config-include-path", "--repo"),
-    "wal-g": ("--config",),
-    "pghoard_postgres_command": ("--site",),
-    "pg_probackup": ("-B", "--backup-path", "--instance", "--remote-host", "--remote-user", "--remote-port"),
-}  # fmt: skip
-"""Of each tool's options those that say where the store is and whose key; the asking call takes them, too."""
-VARIABLES_THAT_SAY_WHERE = (
-    "AWS_", "WALG_", "WALE_", "PGBACKREST_", "RCLONE_", "S3_", "S3CMD_", "MC_HOST_", "BACKUP_PATH",
-)  # fmt: skip
-"""How variables begin that say where a store is, and whose key."""
-_BARE = frozenset(("--no-verify-ssl", "--no-sign-request", "--no-ssl", "--ssl"))
-"""Those without a value."""
 _SHELL = re.compile(r"[$`%]|\A[;&|]+\Z")
 """What only the shell or PostgreSQL fills in."""
+_PROBACKUP = "pg_probackup"
+"""Debian adds a version to the program's name."""
 _ALIASES = {"walg": "wal-g", "wal-g-pg": "wal-g"}
 
 
@@ -74,14 +57,13 @@ def own_commands(words: Sequence[str], data_directory: str = "", program: str = 
         if program and tool != program:
             continue
         tool = _ALIASES.get(tool, tool)
-        maker = _MAKERS.get(tool if not tool.startswith("pg_probackup") else "pg_probackup")
+        tool = _PROBACKUP if tool.startswith(_PROBACKUP) else tool
+        maker = _MAKERS.get(tool)
         if maker is not None:
-            before = [each for each in words[:at] if not _fills(each)]
-            kept = _kept(
-                words[at + 1 :], OPTIONS_THAT_SAY_WHERE.get(tool, OPTIONS_THAT_SAY_WHERE["pg_probackup"])
-            )
-            rest = tuple(words[at + 1 :])
-            return maker(_Asked((*_prefix(before), word), tuple(kept), rest, data_directory))
+            before, rest = [each for each in words[:at] if not _fills(each)], tuple(words[at + 1 :])
+            found = filter(_may_be_told, options_that_say_where(tool, rest))
+            kept = tuple(each for option in found for each in option.words)
+            return maker(_Asked((*_prefix(before), word), kept, rest, data_directory))
     return NO_COMMANDS
 
 
@@ -106,19 +88,8 @@ def _prefix(words: Sequence[str]) -> list[str]:
     return []
 
 
-def _kept(words: Sequence[str], options: Sequence[str]) -> list[str]:
-    found: list[str] = []
-    for at, word in enumerate(words):
-        name, given, _ = word.partition("=")
-        # pgBackRest numbers its repositories: --repo1-path, --repo=1
-        if name in options or (name.startswith("--repo") and "--repo" in options):
-            if _fills(word) or _tells_secret(name):
-                continue
-            found.append(word)
-            following = words[at + 1] if at + 1 < len(words) else ""
-            if not given and name not in _BARE and following and not _fills(following):
-                found.append(following)
-    return found
+def _may_be_told(option: Option) -> bool:
+    return not any(map(_fills, option.words)) and not _tells_secret(option.name)
 
 
 def _tells_secret(option: str) -> bool:

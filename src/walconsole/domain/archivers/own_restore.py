@@ -1,25 +1,22 @@
-"""The commands by which a tool brings back what it archived, from the words of its archive_command.
+"""How a tool that archives is called, by the words of archive_command, and what it brings back by.
 
-pgBackRest's and barman-cloud's alone, where the server calls them itself: what a script of somebody's calls,
-with which keys, only that script knows. No secret is in them: keys come from the tool's files, or from the
-server's own environment.
+One value for drills, recoveries and what is typed by hand. pgBackRest's and barman-cloud's alone, where the
+server calls them itself: what a script of somebody's calls, with which keys, only that script knows. No
+secret is in them: keys come from the tool's files, or from the server's own environment.
 """
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from walconsole.domain.archivers.whence import OPTIONS_THAT_SAY_WHERE, options_that_say_where
 from walconsole.domain.redaction import redact
 
 PGBACKREST, BARMAN = "pgBackRest", "barman-cloud"
 _SHELL = frozenset("|&;<>()`$\n")
 _BEFORE = frozenset({"env", "nice", "ionice", "envdir"})
-_WHERE = ("config", "config-path", "config-include-path", "stanza")
-"""Options of pgBackRest's that say whence; archive-push's own, paths of its spool and its log stay away."""
-_BARMAN_WHENCE = frozenset({
-    "--endpoint-url", "-P", "--profile", "--aws-profile", "--cloud-provider", "--read-timeout",
-    "--aws-region", "--credential", "--azure-credential", "--gcp-project", "--addressing-style",
-})  # fmt: skip
+_BARMANS = "barman-cloud-wal-archive"
 _BARMAN_PUSH = frozenset({
     "-e", "--encryption", "--encrypt", "--max-block-size", "--max-concurrency", "--max-single-put-size",
     "--tags", "--history-tags", "--kms-key-name", "--sse-kms-key-id", "--encryption-scope",
@@ -36,24 +33,29 @@ class OwnTool(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnRestore:
-    """How `tool` is called: shell words, each quoted where it must be. `before` are those before the program
-    (`env X=y`), `program` its path up to the last slash with it (empty: by PATH), `whence` what says from
-    where: options, and of Barman URL and server at their end.
+    """How `tool` is called. `before` are the words before the program (`env X=y`), `folder` the program's,
+    with a slash at its end (empty: by PATH). `whence` are the words that say from where: options, and of
+    Barman URL and server at their end; archive-push's own, paths of its spool and its log stay away.
     """
 
     tool: OwnTool
-    before: str
-    program: str
-    whence: str
+    before: tuple[str, ...] = ()
+    folder: str = ""
+    whence: tuple[str, ...] = ()
+
+    def call(self, program: str, *words: str, whence: Sequence[str] | None = None) -> tuple[str, ...]:
+        """That program of the same package, called likewise; `whence` in place of its own."""
+        where = self.whence if whence is None else whence
+        return (*self.before, f"{self.folder}{program}", *where, *words)
 
     @property
     def restore_command(self) -> str:
         """For a server that has none in force: its `%` is doubled where it is a word's own."""
         if self.tool is OwnTool.PGBACKREST:
-            words = f"{self.program}pgbackrest {self.whence} archive-get"
+            words = self.call("pgbackrest", "archive-get")
         else:
-            words = f"{self.program}barman-cloud-wal-restore {self.whence}"
-        return f"{self.before} {words}".strip().replace("%", "%%") + ' %f "%p"'
+            words = self.call("barman-cloud-wal-restore")
+        return shlex.join(words).replace("%", "%%") + ' %f "%p"'
 
 
 def own_restore(command: str) -> OwnRestore | None:
@@ -75,7 +77,7 @@ def own_restore(command: str) -> OwnRestore | None:
             if any("%" in each.replace("%%", "") for each in (*words[: at + 1], *said)):
                 return None  # by the segment's name, which only the server fills in
             before, said = ([each.replace("%%", "%") for each in part] for part in (words[:at], said))
-            return OwnRestore(tool, shlex.join(before), f"{folder}{slash}", shlex.join(said))
+            return OwnRestore(tool, tuple(before), f"{folder}{slash}", tuple(said))
         if name not in _BEFORE and "=" not in word and not _is_option_of(words[:at], word):
             return None
     return None
@@ -88,33 +90,24 @@ def _is_option_of(before: list[str], word: str) -> bool:
 
 def _whence(name: str, words: list[str]) -> tuple[OwnTool, list[str]] | None:
     if name == "pgbackrest" and "archive-push" in words:
-        return OwnTool.PGBACKREST, list(_of_pgbackrest(words))
-    if name == "barman-cloud-wal-archive":
+        told = options_that_say_where(name, words)
+        return OwnTool.PGBACKREST, [option.joined for option in told]
+    if name == _BARMANS:
         kept, plain = _of_barman(words)
         return (OwnTool.BARMAN, [*kept, *plain[:2]]) if len(plain) >= 2 else None
     return None
-
-
-def _of_pgbackrest(words: list[str]) -> list[str]:
-    kept: list[str] = []
-    for at, word in enumerate(words):
-        name, given, value = word.removeprefix("--").partition("=")
-        if word.startswith("--") and (name in _WHERE or name.startswith("repo")):
-            after = words[at + 1] if at + 1 < len(words) else ""
-            kept.append(f"--{name}={value if given else after}")
-    return kept
 
 
 def _of_barman(words: list[str]) -> tuple[list[str], list[str]]:
     """Its options that a restore takes, too; and the plain words: URL, server, %p."""
     kept: list[str] = []
     plain: list[str] = []
-    rest = iter(words)
+    rest, whence = iter(words), OPTIONS_THAT_SAY_WHERE[_BARMANS]
     for word in rest:
         name, given, _ = word.partition("=")
-        if name in _BARMAN_PUSH | _BARMAN_WHENCE:
+        if name in _BARMAN_PUSH or name in whence:
             value = [] if given else [next(rest, "")]
-            if name in _BARMAN_WHENCE:
+            if name in whence:
                 kept += [word, *value]
         elif not word.startswith("-"):
             plain.append(word)

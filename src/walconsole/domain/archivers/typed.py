@@ -2,10 +2,11 @@
 
 from shlex import quote
 
-from walconsole.domain.archivers.asking import VARIABLES_THAT_SAY_WHERE, of_text, own_commands
+from walconsole.domain.archivers.asking import of_text, own_commands
 from walconsole.domain.archivers.calls import Call
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.target import NO_COMMANDS, OwnCommands
+from walconsole.domain.archivers.whence import VARIABLES_THAT_SAY_WHERE
 from walconsole.domain.redaction import safe
 
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from walconsole.domain.archivers.asking import OPTIONS_THAT_SAY_WHERE, VARIABLES_THAT_SAY_WHERE
 from walconsole.domain.archivers.calls import Call
 from walconsole.domain.archivers.expansion import UNKNOWN, UNKNOWN_WORDS, shown
 from walconsole.domain.archivers.places import endpoint_url
@@ -22,6 +21,7 @@ from walconsole.domain.archivers.target import (
     S3Store,
     UnreadStore,
 )
+from walconsole.domain.archivers.whence import OPTIONS_THAT_SAY_WHERE, VARIABLES_THAT_SAY_WHERE
 
 _BESIDES = frozenset({"--stanza", "--region", "--read-timeout", "--port", "-U", "--user"})
 """They say nothing of where."""

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from shlex import join, quote
 
+from walconsole.domain.archivers.own_restore import OwnRestore, OwnTool, own_restore
 from walconsole.domain.facts.evidence import FoundCopy
 from walconsole.domain.pgconf.advice import quoted
 from walconsole.domain.profile import BucketTarget
@@ -15,27 +16,32 @@ from walconsole.domain.redaction import safe
 _STANZA = re.compile(r"(?:.*/)?backup/([A-Za-z0-9._-]{1,100})/", re.ASCII)
 _FILE = re.compile(r"(/[-A-Za-z0-9/._+@]{1,200}\.conf) line \d+", re.ASCII)
 _SERVER = re.compile(r"(.*/)?([A-Za-z0-9._-]{1,100})/base/", re.ASCII)
-_NAMED = re.compile(r"--config[= ](/[-A-Za-z0-9/._+@]{1,200})(?=\s|$)", re.ASCII)
+_NAMES_ONE = ("--config=", "--config-path=", "PGBACKREST_CONFIG=", "PGBACKREST_CONFIG_PATH=")
+_PASSED_ON = re.compile(r"[-A-Za-z0-9/._=+@:,]{1,200}", re.ASCII)
+"""A word as the recovery's script keeps it, among others with blanks between them."""
 _OWN = ("/etc/pgbackrest/pgbackrest.conf", "/etc/pgbackrest.conf")
 """Where pgBackRest looks by itself, the first that is there."""
 _DEFAULT_PORT = 5432
 _PORT_DIGITS = 5
 
 
-def pgbackrest_config(copies: Iterable[FoundCopy], command: str = "") -> str:
-    """The file that must be named to it, as far as the host says where its values stand; empty: none.
-
-    `command` is the archive command, whose own words count more.
+def called_by(command: str, copies: Iterable[FoundCopy] = ()) -> OwnRestore:
+    """How the archive's tool is called: as the archive command does. pgBackRest with the configuration named
+    to it in which the host's values stand (`copies`), where that command names none; likewise where the
+    command is another's, for its older backups.
     """
-    said = _NAMED.search(command) if Writer.PGBACKREST.value.lower() in command else None
-    if said is not None:
-        return said[1]
+    own = own_restore(command)
+    if own is not None and own.tool is OwnTool.BARMAN:
+        return own
+    own = own or OwnRestore(OwnTool.PGBACKREST)
+    if any(word.startswith(_NAMES_ONE) for word in (*own.before, *own.whence)):
+        return own
     for copy in copies:
         for _, _, source, _ in copy.rows if copy.tool == Writer.PGBACKREST else ():
             named = _FILE.fullmatch(source)
             if named is not None and named[1] not in _OWN and "/conf.d/" not in named[1]:
-                return named[1]
-    return ""
+                return replace(own, whence=(f"--config={named[1]}", *own.whence))
+    return own
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,48 +81,62 @@ def read_place(text: str) -> ClusterPlace:
     )
 
 
-def own_places(options: str) -> tuple[tuple[str, ...], str]:
-    """Of options as `pgbackrest_options` makes them: the configurations that may be meant, the first that is
-    there counts; and the stanza.
+def own_places(call: str) -> tuple[tuple[str, ...], str]:
+    """Of words as `pgbackrest_call` makes them: the configurations that may be meant, the first that is there
+    counts; and the stanza.
     """
-    told = dict(word.removeprefix("--").partition("=")[::2] for word in options.split())
-    named = told.get("config")
-    return ((named,) if named else _OWN), told.get("stanza", "")
+    told = dict(word.removeprefix("--").partition("=")[::2] for word in call.split())
+    named = told.get("config") or told.get("PGBACKREST_CONFIG")
+    path = told.get("config-path") or told.get("PGBACKREST_CONFIG_PATH")
+    places = (named,) if named else (f"{path.rstrip('/')}/pgbackrest.conf",) if path else _OWN
+    return places, told.get("stanza", "")
 
 
-def pgbackrest_options(backup: BaseBackup, config: str = "") -> tuple[str, ...]:
-    """What every call about this backup's stanza has; empty where the backup's place names none."""
+def pgbackrest_call(backup: BaseBackup, called: OwnRestore | None = None) -> tuple[str, ...]:
+    """What every call about this backup's stanza begins with; empty where the backup's place names none."""
     stanza = _STANZA.fullmatch(backup.place)
     if backup.writer is not Writer.PGBACKREST or stanza is None:
         return ()
-    return (*((f"--config={config}",) if config else ()), f"--stanza={stanza[1]}")
+    called = called or OwnRestore(OwnTool.PGBACKREST)
+    whence = [word for word in called.whence if not word.startswith("--stanza=")]
+    return called.call("pgbackrest", f"--stanza={stanza[1]}", whence=whence)
+
+
+def passed_on(call: Iterable[str]) -> bool:
+    """Whether the recovery's script can keep such a call: one line, of words without blanks or quotes."""
+    return all(_PASSED_ON.fullmatch(word) for word in call)
 
 
 def by_its_tool(
     backup: BaseBackup,
     target: RecoveryTarget,
     folder: str,
-    config: str = "",
+    called: OwnRestore | None = None,
     archive: BucketTarget | None = None,
 ) -> str:
     """What restores it into an empty `folder`, and has a server that is started there stop at the target.
 
-    Empty where its tool's commands take more than is known here. `archive` is the copy that holds it.
+    Empty where its tool's commands take more than is known here. `called` is how the archive's tool is
+    called, `archive` the copy that holds it.
     """
-    options = pgbackrest_options(backup, config)
-    if options:
-        words = ["pgbackrest", *options, f"--set={backup.id}", f"--pg1-path={folder}"]
+    call = pgbackrest_call(backup, called if called and called.tool is OwnTool.PGBACKREST else None)
+    if call:
+        words = [*call, f"--set={backup.id}", f"--pg1-path={folder}"]
         words += [f"--tablespace-map-all={folder}.tablespaces", "--archive-mode=off", *_target(target)]
         return join([*words, "restore"])
     server = _SERVER.fullmatch(backup.place)
-    if backup.writer is not Writer.BARMAN or server is None or archive is None or archive.folder:
+    if backup.writer is not Writer.BARMAN or server is None or (archive is not None and archive.folder):
         return ""  # of its own server's folder Barman itself is asked
-    url = f"s3://{archive.bucket}/{archive.prefix}{server[1] or ''}".rstrip("/")
-    store = ["--cloud-provider", "aws-s3", "--endpoint-url", archive.endpoint, url, server[2]]
-    fetching = f"{join(['barman-cloud-wal-restore', *store])} %f %p"
+    if called is None or called.tool is not OwnTool.BARMAN or called.whence[-1:] != (server[2],):
+        if archive is None:
+            return ""
+        url = f"s3://{archive.bucket}/{archive.prefix}{server[1] or ''}".rstrip("/")
+        where = ("--cloud-provider", "aws-s3", "--endpoint-url", archive.endpoint, url, server[2])
+        called = OwnRestore(OwnTool.BARMAN, whence=where)
+    fetching = called.restore_command
     lines = [f"restore_command = {quoted(fetching)}", *target.lines(), "recovery_target_action = 'pause'"]
     settings = join(["printf", "%s\\n", *lines, "archive_mode = 'off'"])
-    restoring = join(["barman-cloud-restore", *store, backup.id, folder])
+    restoring = join(called.call("barman-cloud-restore", backup.id, folder))
     into, signal = (quote(f"{folder}/{name}") for name in ("postgresql.auto.conf", "recovery.signal"))
     return f"{restoring} && {settings} >>{into} && touch {signal}"
 

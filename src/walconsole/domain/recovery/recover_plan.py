@@ -6,9 +6,10 @@ Pure. What is known of the archive is a Recoverability; of the host, what it was
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from walconsole.domain.archivers.own_restore import OwnRestore
 from walconsole.domain.profile import BucketRole, BucketTarget, ClusterName
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
-from walconsole.domain.recovery.by_tool import by_its_tool, pgbackrest_options
+from walconsole.domain.recovery.by_tool import by_its_tool, passed_on, pgbackrest_call
 from walconsole.domain.recovery.drill_plan import Forecast, Room, Sizes, forecast, room
 from walconsole.domain.recovery.drill_result import DrillResult
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryPlace, RecoveryTarget
@@ -52,10 +53,11 @@ class RecoveryHost:
     that disk. `databases_bytes` is how large the databases are, `max_wal_bytes` the server's max_wal_size.
     `clusters` are the names that are taken. `fixed`: why the old data directory cannot be moved aside by the
     cluster's owner, empty where it can; `crowded`: why nothing can be made where the recovered one shall lie.
-    `pgbackrest` is None where that program is not there, else the configuration that is named to it, empty
-    for its own. `archive` is the copy to name in another tool's commands, None: not known. `elsewhere` is the
-    host where that is not production's (`root@spare`): of the old cluster nothing is there then, `running`
-    says whether production's server answers, and `debian` whether a cluster can be made as Debian does.
+    `called` is how another tool that archives is called on production's host, None: not known;
+    `has_pgbackrest`: that program is there. `archive` is the copy to name in another tool's commands, None:
+    not known. `elsewhere` is the host where that is not production's (`root@spare`): of the old cluster
+    nothing is there then, `running` says whether production's server answers, and `debian` whether a cluster
+    can be made as Debian does.
     `identity` is the file there of age's secret keys that the profile names for drills, empty: none. Why the
     one that is to be used cannot be says `key_fault`, empty where it can, or was not looked at.
     """
@@ -73,7 +75,8 @@ class RecoveryHost:
     crowded: str = ""
     in_recovery: bool = False
     tablespaces: int = 0
-    pgbackrest: str | None = None
+    called: OwnRestore | None = None
+    has_pgbackrest: bool = False
     archive: BucketTarget | None = None
     elsewhere: str = ""
     debian: bool = True
@@ -87,8 +90,8 @@ class RecoveryPlan:
 
     `chain` is what is unpacked, the full backup first; `copy` is where it is read from. `first` and `last`
     are names of the `segments` that are replayed at most, `wal_bytes` those in bytes. `room` is None where
-    the disk was not asked, `forecast` where no drill was made. `pgbackrest` is the configuration that is
-    named to that tool, for a backup of its own. `elsewhere` is the host, where that is not production's.
+    the disk was not asked, `forecast` where no drill was made. `pgbackrest` are the words by which that tool
+    is called, for a backup of its own, else empty. `elsewhere` is the host, where that is not production's.
     `identity` is the file of keys by which what is encrypted is read; empty: nothing of it is.
     """
 
@@ -97,7 +100,7 @@ class RecoveryPlan:
     backup: BaseBackup | None = None
     chain: tuple[BaseBackup, ...] = ()
     copy: BucketRole | None = None
-    pgbackrest: str = ""
+    pgbackrest: tuple[str, ...] = ()
     first: str = ""
     last: str = ""
     segments: int = 0
@@ -177,7 +180,7 @@ def _routed(
         backup=chain[-1],
         chain=chain,
         copy=copy,
-        pgbackrest=host.pgbackrest or "",
+        pgbackrest=pgbackrest_call(chain[-1], host.called),
         identity=(plan.wish.identity or host.identity) if any(each.encryption for each in chain) else "",
         first=route.first,
         last=route.last,
@@ -301,16 +304,18 @@ def _unfit(
             Trap.TABLESPACES,
         )
     for backup in chain:
-        if backup.writer is Writer.PGBACKREST and host.pgbackrest is not None and pgbackrest_options(backup):
+        call = pgbackrest_call(backup, host.called)
+        if call and host.has_pgbackrest and passed_on(call):
             if backup.completeness is not Completeness.COMPLETE:
                 yield Concern(f"{backup.id} is not complete: {backup.why}", "choose another: --backup ID")
         elif backup.writer is not Writer.OURS:
             folder = place.folder or f"{host.data or '/var/lib/postgresql'}.restored"
-            command = by_its_tool(backup, target, folder, host.pgbackrest or "", host.archive)
+            command = by_its_tool(backup, target, folder, host.called, host.archive)
             how = f": {command}" if command else ""
+            there = f" on {host.elsewhere}, once it is configured there as on production's host"
             yield Concern(
                 f"{backup.writer.value} made {backup.id}",
-                f"restore it with {backup.writer.value}'s own commands{how}",
+                f"restore it with {backup.writer.value}'s own commands{there if host.elsewhere else ''}{how}",
             )
         elif backup.encryption and (fault := _key_fault(backup, wish, host)):
             yield Concern(

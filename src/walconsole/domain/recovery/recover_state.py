@@ -80,7 +80,7 @@ OPENING = frozenset({RecoveryPhase.PROMOTING, RecoveryPhase.PROMOTED, RecoveryPh
 READABLE = frozenset({RecoveryPhase.PAUSED, RecoveryPhase.ENDED})
 """In which its server can be asked, as long as it lives."""
 _IS_ID = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
-_IS_WORDS = re.compile(r"[-A-Za-z0-9/._=+@ ]{0,500}", re.ASCII)
+_IS_WORDS = re.compile(r"[-A-Za-z0-9/._=+@:, ]{0,2000}", re.ASCII)
 _IS_PATH = re.compile(r"/[^\n\x00]{0,1000}")
 
 
@@ -188,13 +188,20 @@ def read_recovery(text: str) -> RecoveryState | None:
         socket=paths["socket"],
         tree=paths["tree"],
         bin=paths["bin"],
-        pgbackrest=told.get("pgbackrest", "") if _IS_WORDS.fullmatch(told.get("pgbackrest", "")) else "",
+        pgbackrest=_call(told.get("pgbackrest", "")),
         lsn=safe(told.get("lsn", ""))[:20],
         reached=safe(told.get("reached", ""))[:40],
         timeline=_number(told, "timeline"),
         kept=_number(told, "kept"),
         stopped_old=told.get("stopped_old") == "yes",
     )
+
+
+def _call(words: str) -> str:
+    """How pgBackRest is called; options alone are those of a recovery that an earlier console began."""
+    if not _IS_WORDS.fullmatch(words):
+        return ""
+    return f"pgbackrest {words}" if words.startswith("-") else words
 
 
 def _backup_id(text: str) -> str:

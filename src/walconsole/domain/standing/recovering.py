@@ -1,7 +1,11 @@
 """A recovery as one snapshot allows it: what is known of the host, and the plan."""
 
+from walconsole.domain.archivers.own_restore import OwnRestore
+from walconsole.domain.facts.evidence import FoundCopy
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, ClusterName
+from walconsole.domain.recovery.backups import Writer
+from walconsole.domain.recovery.by_tool import called_by
 from walconsole.domain.recovery.recover_plan import (
     RecoveryHost,
     RecoveryPlan,
@@ -11,6 +15,7 @@ from walconsole.domain.recovery.recover_plan import (
 from walconsole.domain.recovery.recover_target import IN_PLACE, RecoveryPlace, read_into
 from walconsole.domain.recovery.target_judgement import TargetKnown
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.remedies import command_in_force
 
 _MIB = 1 << 20
 _NEW_NAME = "restored"
@@ -62,7 +67,19 @@ def host_of(snapshot: Snapshot) -> RecoveryHost:
         in_recovery=server is not None and server.in_recovery,
         tablespaces=server.tablespaces if server is not None else 0,
         identity=snapshot.told.identity,
+        called=_called(snapshot),
+        has_pgbackrest=any(each.tool == Writer.PGBACKREST for each in _found(snapshot)),
     )
+
+
+def _found(snapshot: Snapshot) -> tuple[FoundCopy, ...]:
+    told = snapshot.discovery.value
+    return told.copies if told is not None else ()
+
+
+def _called(snapshot: Snapshot) -> OwnRestore:
+    """By what the host says; whether the program is there the steps look."""
+    return called_by(command_in_force(snapshot), _found(snapshot))
 
 
 def spare_of(snapshot: Snapshot) -> RecoveryHost | None:
@@ -79,6 +96,7 @@ def spare_of(snapshot: Snapshot) -> RecoveryHost | None:
         None,
         tablespaces=tablespaces,
         elsewhere=spare,
+        called=_called(snapshot),
         identity=snapshot.told.identity,
     )
 

@@ -12,7 +12,7 @@
 #   take-place - [PORT]             on another host: VERSION/NAME, which is told Debian then; /PATH, with that port
 #   stop                            the private server ended
 #   note NAME VALUE                 a phase, what became of the old server; identity: the path of age's secret keys;
-#                                   pgbackrest: its options (--config, --stanza), where BACKUP is one of its own;
+#                                   pgbackrest: how it is called, up to --stanza, where BACKUP is one of its own;
 #                                   elsewhere: production's host, where this is another; preloaded: what its server loads
 #   0  done                                   4  FAILED: what is archived cannot be restored so
 #   1  not now: try again                     6  refused: no room for it here
@@ -73,6 +73,8 @@ recall() {
         case " $fields " in *" $name "*) eval "$name=\$told" ;; esac
     done <"$state/recovery"
     place=$work data=$work/data folder=$work
+    # options alone: an earlier console's
+    case $pgbackrest in -*) pgbackrest="pgbackrest $pgbackrest" ;; esac
 }
 
 keep() {
@@ -154,7 +156,9 @@ ask() { timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_
 # reach_archive: the copies that answer, locked; pgBackRest asks its own.
 reach_archive() {
     if [ -n "$pgbackrest" ]; then
-        command -v pgbackrest >/dev/null || end 2 "pgbackrest is not installed, which made $backup"
+        for word in $pgbackrest; do
+            case $word in pgbackrest | */pgbackrest) command -v "$word" >/dev/null || end 2 "$word is not there, which made $backup" ;; esac
+        done
         return
     fi
     for needed in zstd rclone sha256sum; do
@@ -410,7 +414,7 @@ note_value() {
         kept) kept=$2 ;;
         identity) identity=$2 ;;
         pgbackrest)
-            case $2 in *[!-A-Za-z0-9/._=+@\ ]*) fail 2 "$2: such options of pgBackRest cannot be handled" ;; esac
+            case $2 in *[!-A-Za-z0-9/._=+@:,\ ]*) fail 2 "$2: such a call of pgBackRest cannot be handled" ;; esac
             pgbackrest=$2
             ;;
         elsewhere | preloaded)

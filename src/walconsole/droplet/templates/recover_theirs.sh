@@ -1,9 +1,10 @@
-# -- A base backup of pgBackRest's, by its own commands. `pgbackrest` are its options, words without blanks.
+# -- A base backup of pgBackRest's, by its own commands. `pgbackrest` is how it is called, words without blanks: what stands
+# before the program, that, and the options that say whence.
 
 # theirs WORDS...: pgBackRest on the recovered tree.
 theirs() {
     # shellcheck disable=SC2086  # words
-    pgbackrest $pgbackrest "--pg1-path=$data" --log-level-file=off --log-level-stderr=off --log-level-console=warn "$@"
+    $pgbackrest "--pg1-path=$data" --log-level-file=off --log-level-stderr=off --log-level-console=warn "$@"
 }
 
 restore_theirs() {
@@ -32,7 +33,7 @@ fetch_by_theirs() {
     fetching=$place/fetch
     cat >"$fetching" <<FETCH
 #!/bin/sh
-said=\$(pgbackrest $pgbackrest "--pg1-path=$data" --no-archive-async --log-level-file=off --log-level-console=off \\
+said=\$($pgbackrest "--pg1-path=$data" --no-archive-async --log-level-file=off --log-level-console=off \\
     --log-level-stderr=warn archive-get "\$1" "\$2" 2>&1)
 case \$? in
     0) exit 0 ;;

@@ -2,6 +2,7 @@
 
 from shlex import quote
 
+from walconsole.domain.archivers.own_restore import OwnRestore
 from walconsole.domain.profile import ClusterName
 from walconsole.domain.recovery.recover_plan import RecoveryHost
 from walconsole.domain.recovery.recover_target import RecoveryPlace
@@ -43,8 +44,11 @@ def lies_at(place: RecoveryPlace) -> str:
     return place.folder
 
 
-async def look_elsewhere(site: Site, place: RecoveryPlace) -> RecoveryHost:
-    """Asked of the other host, and of production how large it is, where it answers. Raises ProvisionError."""
+async def look_elsewhere(site: Site, place: RecoveryPlace, called: OwnRestore) -> RecoveryHost:
+    """Asked of the other host, and of production how large it is, where it answers. Raises ProvisionError.
+
+    `called` is how another tool that archives is called on production's host.
+    """
     lies = lies_at(place)
     databases, max_wal, tablespaces, running = await _of_production(site)
     if not lies:
@@ -69,6 +73,7 @@ async def look_elsewhere(site: Site, place: RecoveryPlace) -> RecoveryHost:
         crowded=by_key.get("taken", "") or crowded,
         tablespaces=tablespaces,
         archive=site.profile.primary,
+        called=called,
         elsewhere=site.where,
         debian="debian" in by_key,
     )

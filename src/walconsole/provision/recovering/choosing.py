@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from shlex import join, quote
 
 from walconsole.domain.recovery.backups import Writer
-from walconsole.domain.recovery.by_tool import pgbackrest_options
 from walconsole.domain.recovery.recover_plan import plan_lines
 from walconsole.domain.recovery.recover_state import RecoveryState
 from walconsole.domain.recovery.target_judgement import Concern
@@ -254,9 +253,8 @@ class KeepOld(NotUndone):
         command = self._recovery.command(*words)
         async for event in run(self._site, command):
             yield event
-        theirs = pgbackrest_options(plan.backup, plan.pgbackrest)
-        if theirs:
-            await self._recovery.note("pgbackrest", " ".join(theirs))
+        if plan.pgbackrest:
+            await self._recovery.note("pgbackrest", " ".join(plan.pgbackrest))
         if plan.identity:
             await self._recovery.note("identity", plan.identity)
 

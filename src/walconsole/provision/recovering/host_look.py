@@ -2,6 +2,7 @@
 
 from shlex import quote
 
+from walconsole.domain.archivers.own_restore import OwnRestore, OwnTool
 from walconsole.domain.profile import ClusterName
 from walconsole.domain.recovery.recover_plan import RecoveryHost
 from walconsole.domain.recovery.recover_target import RecoveryPlace
@@ -25,22 +26,23 @@ if [ -d "$data" ] && [ "$(stat -c %d -- "$data")" != "$(stat -c %d -- "${{data%/
     echo 'fixed it is a file system of its own'
 fi
 [ -z "$(ls -A "$data/pg_tblspc" 2>/dev/null)" ] || echo "tablespaces $(ls "$data/pg_tblspc" | wc -l)"
-{path}command -v pgbackrest >/dev/null && echo 'pgbackrest is here'
+{path}command -v {pgbackrest} >/dev/null && echo 'pgbackrest is here'
 {path}pg_lsclusters -h 2>/dev/null | awk '{{ print "cluster", $1 "/" $2 }}'
 """
 
 
-async def look_at_host(site: Site, place: RecoveryPlace, config: str = "") -> RecoveryHost:
+async def look_at_host(site: Site, place: RecoveryPlace, called: OwnRestore) -> RecoveryHost:
     """Asked of the droplet, and of the old server where it runs. Raises ProvisionError.
 
-    `config` is pgBackRest's configuration where that must be named to it.
+    `called` is how the archive's tool is called there.
     """
     survey = await site.survey(again=True)
     data = data_of(survey)
     lies = place.folder or data
     if not lies:
         return RecoveryHost("", None, False, None)
-    script = _LOOK.format(data=quote(data), place=quote(lies), path=programs(site))
+    program = f"{called.folder if called.tool is OwnTool.PGBACKREST else ''}pgbackrest"
+    script = _LOOK.format(data=quote(data), place=quote(lies), path=programs(site), pgbackrest=quote(program))
     status, said = await status_of(site, script)
     if status != 0 and not said:
         raise ProvisionError("looking at the host", f"exit status {status}")
@@ -68,7 +70,8 @@ async def look_at_host(site: Site, place: RecoveryPlace, config: str = "") -> Re
         crowded=crowded,
         in_recovery=server is not None and server.in_recovery,
         archive=site.profile.primary,
-        pgbackrest=config if "pgbackrest" in by_key else None,
+        called=called,
+        has_pgbackrest="pgbackrest" in by_key,
         tablespaces=int(by_key.get("tablespaces", "0") or 0),
     )
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from shlex import join, quote
 
+from walconsole.domain.archivers.own_restore import OwnRestore
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.recovery.by_tool import pgbackrest_config
+from walconsole.domain.recovery.by_tool import called_by
 from walconsole.domain.recovery.drill_status import DOING, DrillStatus
 from walconsole.domain.recovery.recover_plan import RecoveryPlan, RecoveryWish, plan_recovery
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState, read_recovery
@@ -165,10 +166,8 @@ printf '\\001'
             left_out = [role for role, each in read if each.problem is not None]
             identifier = found.cluster.system_identifier if found is not None else None
             earlier = await last_good(self.site, identifier) if identifier is not None else None
-            if self.site.production is not None:
-                host = await look_elsewhere(self.site, wish.place)
-            else:
-                host = await look_at_host(self.site, wish.place, await self._config(snapshot))
+            looking = look_at_host if self.site.production is None else look_elsewhere
+            host = await looking(self.site, wish.place, await self._called(snapshot))
             file = wish.identity or self.site.drill.identity
             host = replace(
                 host,
@@ -178,12 +177,15 @@ printf '\\001'
             self._plan = plan_recovery(wish, found, host, left_out=left_out, earlier=earlier)
         return self._plan
 
-    async def _config(self, snapshot: Snapshot) -> str:
-        """pgBackRest's configuration, where it must be named to it."""
-        survey, told = await self.site.survey(), snapshot.discovery.value
+    async def _called(self, snapshot: Snapshot) -> OwnRestore:
+        """How the archive's tool is called on production's host."""
+        production, told = self.site.production, snapshot.discovery.value
+        if production is not None and production.away:
+            return called_by("", told.copies if told is not None else ())
+        survey = await self.site.source.survey()
         configured = survey.configured.get("archive_command")
         command = configured.value if configured is not None else ""
-        return pgbackrest_config(told.copies if told is not None else (), command)
+        return called_by(command, told.copies if told is not None else ())
 
     async def run(self, *words: str) -> AsyncIterator[Event]:
         """A phase by the script, to its end; one that is under way is followed first.

@@ -27,7 +27,7 @@ class TheirTimeline(NewTimeline):
 
     def _push(self, state: RecoveryState) -> Command:
         saved = quote(f"{state.work}/saved")
-        push = f"{_program(state)} archive-push"
+        push = f"{state.pgbackrest} archive-push"
         loop = f'cd {quote(state.tree)} && for each in {saved}/*; do {push} "$each" || exit 1; done'
         return Command(loop, user=os_user(self._site))
 
@@ -97,10 +97,6 @@ class TheirBackup(NotUndone):
         if self._site.profile.engine is Engine.PGBACKREST:
             repositories = [f"--repo={number} " for number, _ in enumerate(self._site.targets(), start=1)]
         return tuple(
-            Command(f"{_program(state)} {repository}--type=full backup", user=os_user(self._site))
+            Command(f"{state.pgbackrest} {repository}--type=full backup", user=os_user(self._site))
             for repository in repositories
         )
-
-
-def _program(state: RecoveryState) -> str:
-    return f"pgbackrest {state.pgbackrest}"
