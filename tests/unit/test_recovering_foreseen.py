@@ -8,7 +8,9 @@ from tests.data import facts
 from tests.data.archives import NEWEST
 from tests.data.facts import MIB, SEGMENT
 from tests.data.recoveries import NOW, nightly
-from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.archivers.own_restore import OwnRestore, OwnTool
+from walconsole.domain.facts.evidence import DiscoveryFacts, FoundCopy
+from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.profile import ClusterName
 from walconsole.domain.recovery.recover_plan import RecoveryPlan, RecoveryWish
 from walconsole.domain.recovery.recover_target import (
@@ -37,6 +39,16 @@ def clusters(*names: str) -> Snapshot:
 def of(snapshot: Snapshot, target: RecoveryTarget = HERE) -> RecoveryPlan:
     wish = RecoveryWish(target, place_beside(snapshot))
     return foreseen(Assessment(snapshot, NOW), wish)
+
+
+def test_pgbackrest_is_taken_for_there_where_it_archives() -> None:
+    rows = (("bucket", "it", "/srv/it.conf line 4", ""),)
+    found = DiscoveryFacts((FoundCopy("pgBackRest", "s3://it", rows=rows),))
+    made = replace(nightly(), discovery=Reading(Snapshot.discovery, value=found, read_at=NOW))
+    host = host_of(made)
+    assert host.has_pgbackrest
+    assert host.called == OwnRestore(OwnTool.PGBACKREST, whence=("--config=/srv/it.conf",))
+    assert not host_of(nightly()).has_pgbackrest
 
 
 def test_it_stands_beside_the_old_cluster_under_a_name_that_is_free() -> None:
