@@ -10,14 +10,8 @@ from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.observe.host.invocation import as_user
 from walconsole.provision.droplet.commands import ask, os_user, programs, psql, run, status_of
-from walconsole.provision.droplet.files import (
-    differences,
-    file_functions,
-    install,
-    keep,
-    put_back,
-    put_back_command,
-)
+from walconsole.provision.droplet.files import differences, file_functions, install, keep
+from walconsole.provision.droplet.reworked import PutBackUnseen
 from walconsole.provision.elsewhere.keys import brought, with_config
 from walconsole.provision.elsewhere.place import free_port
 from walconsole.provision.engine.model import (
@@ -40,11 +34,13 @@ from walconsole.provision.recovering.ending import TakeOver
 from walconsole.provision.recovering.recovery import Recovery, site_of
 
 
-class KeepKeys:
+class KeepKeys(PutBackUnseen):
     """model.Step. A server that archives needs them for good."""
 
     id = "elsewhere-keep-keys"
     title = "The store's keys, to stay"
+    undone = "put back what was there before the store's keys, or take them away"
+    undone_notes = ("a server there that archives by them fails from then on: segments wait in its pg_wal",)
     risk = Risk.ADDS
     gated = True
     always = False
@@ -105,21 +101,6 @@ class KeepKeys:
                 f"reading {self._path}", f"user {os_user(self._site)} cannot", "see its mode"
             )
         yield Proved(f"{self._path} can be read by user {os_user(self._site)}")
-
-    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
-        """Taken away; no text of it is shown."""
-        return Plan(
-            f"put back what was there before the store's keys on {self._site.where}, or take them away",
-            commands=tuple([await put_back_command(self._site, change) for change in changes]),
-            files=tuple(FileChange(change.what, None, None, secret=True) for change in changes[-1:]),
-            notes=("a server there that archives by them fails from then on: segments wait in its pg_wal",),
-        )
-
-    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
-        """The newest first."""
-        for change in changes:
-            async for event in put_back(self._site, change):
-                yield event
 
     @property
     def _brought(self) -> str:

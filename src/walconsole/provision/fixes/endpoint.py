@@ -7,26 +7,16 @@ from urllib.parse import urlsplit
 
 from walconsole.domain.profile import BucketTarget
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet.commands import ask, os_user, status_of
-from walconsole.provision.droplet.files import (
-    NOT_MADE,
-    file_functions,
-    keep,
-    put_back,
-    put_back_command,
-    whose,
-)
+from walconsole.provision.droplet.commands import os_user, status_of
+from walconsole.provision.droplet.files import whose
+from walconsole.provision.droplet.reworked import PutBackUnseen, kept_before, rework
 from walconsole.provision.engine.model import (
-    Change,
-    ChangeKind,
-    Changing,
     Check,
     CheckState,
     Command,
     Event,
     Fact,
     FactState,
-    FileChange,
     Plan,
     Proved,
     Ran,
@@ -52,11 +42,12 @@ class _Wrong:
     wanted: str
 
 
-class EndpointInForce(FixStep):
+class EndpointInForce(PutBackUnseen, FixStep):
     """Each copy's section names the endpoint that the profile has for it."""
 
     id = "rclone-endpoint"
     title = "Endpoint"
+    undone = "put the earlier rclone configuration back"
     explanation = (
         "The archive command writes where rclone's configuration says; the archive stands where the profile "
         "says, and the console reads it there. This writes the profile's endpoint into each section that has "
@@ -99,29 +90,14 @@ class EndpointInForce(FixStep):
         """Each section in turn; the old file is kept first. Raises ProvisionError."""
         config = (await self._site.survey()).rclone.config
         wrong = await self._wrong()
-        user, kept = await whose(self._site, config), await keep(self._site, config)
-        yield Changing(
-            Change(
-                self.id,
-                ChangeKind.FILE,
-                config,
-                before=f"kept as {kept}",
-                after=", ".join(f"[{one.remote}] {one.wanted}" for one in wrong),
-                kept=kept,
-                at=self._site.clock.now(),
-            )
-        )
+        user = await whose(self._site, config)
+        after = ", ".join(f"[{one.remote}] {one.wanted}" for one in wrong)
+        yield await kept_before(self._site, self.id, config, after)
         for one in wrong:
             yield Ran(Command(_by_hand(config, one), user=user))
-            script = f"""{file_functions()}
-printf '%s\\n' {shlex.quote(one.remote)} {shlex.quote(one.wanted)} |
-    rework {shlex.quote(config)} {shlex.quote(_REWRITE)} || {{
-        status=$?
-        [ "$status" != {NOT_MADE} ] || echo "the section has no endpoint: nothing was changed"
-        exit 1
-    }}
-"""
-            await ask(self._site, script, tried=f"writing the endpoint into {config} on the droplet")
+            tried = f"writing the endpoint into {config} on the droplet"
+            lines, unfit = (one.remote, one.wanted), "the section has no endpoint"
+            await rework(self._site, config, _REWRITE, lines, unfit, tried)
 
     async def verify(self) -> AsyncIterator[Event]:
         """As the server's user, by that configuration: does each copy answer?"""
@@ -139,20 +115,6 @@ printf '%s\\n' {shlex.quote(one.remote)} {shlex.quote(one.wanted)} |
                 why = " ".join(said.split())[:300] or f"exit status {status}"
                 raise ProvisionError(f"listing {place} from the droplet", why, "the probes (d) tell more")
             yield Proved(f"{place} answers the archiver at {target.endpoint}")
-
-    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
-        """The kept file."""
-        return Plan(
-            "put the earlier rclone configuration back",
-            commands=tuple([await put_back_command(self._site, change) for change in changes]),
-            files=tuple(FileChange(change.what, None, None, secret=True) for change in changes[-1:]),
-        )
-
-    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
-        """The newest first."""
-        for change in changes:
-            async for event in put_back(self._site, change):
-                yield event
 
     async def _wrong(self) -> tuple[_Wrong, ...]:
         remotes = (await self._site.survey()).rclone

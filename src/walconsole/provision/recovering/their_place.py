@@ -7,25 +7,15 @@ from shlex import join, quote
 from walconsole.domain.recovery.by_tool import ClusterPlace, own_places, read_place
 from walconsole.domain.recovery.recover_state import RecoveryState
 from walconsole.errors import BlockedError, ProvisionError
-from walconsole.provision.droplet.commands import ask, os_user, status_of
-from walconsole.provision.droplet.files import (
-    NOT_MADE,
-    file_functions,
-    keep,
-    put_back,
-    put_back_command,
-    whose,
-)
+from walconsole.provision.droplet.commands import os_user, status_of
+from walconsole.provision.droplet.files import whose
+from walconsole.provision.droplet.reworked import PutBackUnseen, kept_before, rework
 from walconsole.provision.engine.model import (
-    Change,
-    ChangeKind,
-    Changing,
     Check,
     CheckState,
     Command,
     Event,
     Fact,
-    FileChange,
     Plan,
     Proved,
     Ran,
@@ -47,7 +37,6 @@ inside == stanza && /^[[:space:]]*pg1-path[[:space:]]*=/ {{ printf "%s", wanted;
 END {{ exit !done }}
 """
 """awk: the stanza, a word, the lines that it gets and an empty one come first, then the configuration."""
-_LINE = "%s\\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +49,12 @@ class ConfiguredPlace:
     wanted: ClusterPlace
 
 
-class TheirPlace:
+class TheirPlace(PutBackUnseen):
     """model.Step. Until it is done pgBackRest archives nothing from the new place, and is tried again."""
 
     id = "recover-their-place"
     title = "The new place, told to pgBackRest"
+    undone = "put the earlier configuration of pgBackRest back"
     risk = Risk.CHANGES
     gated = True
     always = False
@@ -115,19 +105,12 @@ class TheirPlace:
         if found is None or not found.now.path:
             check = await self.check()
             raise BlockedError(self.title, check.summary, check.remedy)
-        user, kept = await whose(self._site, found.path), await keep(self._site, found.path)
-        after, now = f"[{found.stanza}] {found.wanted}", self._site.clock.now()
-        yield Changing(Change(self.id, ChangeKind.FILE, found.path, f"kept as {kept}", after, kept, now))
+        user = await whose(self._site, found.path)
+        yield await kept_before(self._site, self.id, found.path, f"[{found.stanza}] {found.wanted}")
         yield Ran(Command(by_hand(found), user=user))
-        told = join(("printf", _LINE, found.stanza, "lines", *found.wanted.lines, ""))
-        script = f"""{file_functions()}
-{told} | rework {quote(found.path)} {quote(_REWRITE)} || {{
-    status=$?
-    [ "$status" != {NOT_MADE} ] || echo "its section has no pg1-path: nothing was changed"
-    exit 1
-}}
-"""
-        await ask(self._site, script, tried=f"writing the new place into {found.path}")
+        lines, unfit = (found.stanza, "lines", *found.wanted.lines, ""), "its section has no pg1-path"
+        tried = f"writing the new place into {found.path}"
+        await rework(self._site, found.path, _REWRITE, lines, unfit, tried)
 
     async def verify(self) -> AsyncIterator[Event]:
         """Read back. Raises ProvisionError."""
@@ -135,20 +118,6 @@ class TheirPlace:
         if check.state is not CheckState.DONE:
             raise ProvisionError("reading pgBackRest's configuration back", check.summary, check.remedy)
         yield Proved(check.summary)
-
-    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
-        """The kept file; no text of it is shown."""
-        return Plan(
-            "put the earlier configuration of pgBackRest back",
-            commands=tuple([await put_back_command(self._site, change) for change in changes]),
-            files=tuple(FileChange(change.what, None, None, secret=True) for change in changes[-1:]),
-        )
-
-    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
-        """The newest first."""
-        for change in changes:
-            async for event in put_back(self._site, change):
-                yield event
 
     async def _found(self, state: RecoveryState) -> ConfiguredPlace | None:
         """None where no configuration is there. Raises ProvisionError where the server cannot be asked."""
