@@ -69,7 +69,7 @@ def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
         Severity.WARNING if restorable.left_out else Severity.CRITICAL,
         "there is no base backup: NOTHING can be restored",
         (*_held(snapshot), *([why_not] if why_not else [])),
-        "have pgBackRest take the base backups, which stores tablespaces"
+        'have pgBackRest take them, which stores tablespaces: engine = "pgbackrest" in the profile'
         if why_not
         else "take a base backup now, and one every night; a logical dump (pg_dump) is none",
         Snapshot.primary,

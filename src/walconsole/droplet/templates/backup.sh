@@ -131,7 +131,7 @@ ROW
 admit() {
     [ "$version" -ge 130000 ] || end 2 "PostgreSQL 13 or newer is needed, for its manifest; this is $version"
     [ "$tablespaces" = 0 ] || end 2 "this cluster has tablespaces of its own: $tablespaces, and pg_basebackup can stream \
-none of them. Nothing was written; pgBackRest stores them all"
+none of them. Nothing was written; pgBackRest stores them all: set engine = pgbackrest in the profile"
     [ "$from_standby" = true ] || [ "$mode" != off ] ||
         end 2 "archive_mode is off: a base backup without the WAL after it restores nothing"
     slept=0

@@ -175,7 +175,7 @@ ROW
     fi
     [ "$version" -ge 130000 ] || end 2 "PostgreSQL 13 or newer is needed, for its manifest; this is $version"
     [ "$tablespaces" = 0 ] || [ -n "$own" ] || end 2 "this cluster has tablespaces of its own ($tablespaces): they would be restored to \
-their old paths"
+their old paths; of pgBackRest's base backups they are mapped: set engine = pgbackrest in the profile"
     for needed in postgres pg_controldata $([ -n "$own" ] || echo pg_verifybackup); do
         [ -x "$bin/$needed" ] || end 2 "$bin/$needed is not there: install all of PostgreSQL $((version / 10000))"
     done
