@@ -9,6 +9,7 @@ from walconsole.domain.recovery.recover_target import (
     RecoverTo,
     RecoveryPlace,
     RecoveryTarget,
+    is_behind,
     is_earlier,
     read_into,
     read_step,
@@ -77,10 +78,44 @@ def test_what_is_no_target_is_refused(to: RecoverTo, text: str, inclusive: bool 
         ("742", RecoverTo.XID),
         ("latest", RecoverTo.LATEST),
         ("before the migration", RecoverTo.NAME),
+        ("name 2026-11-28", RecoverTo.NAME),
+        ("0/203a4d0", RecoverTo.LSN),
     ],
 )
 def test_a_later_target_is_told_by_its_form(text: str, to: RecoverTo) -> None:
     assert read_step(text).to is to
+
+
+@pytest.mark.parametrize(
+    "text", ["14:05", "now", "today 14:05", "yesterday", "28 Nov 14:05", "20261128T140500Z", "-2h", "2h ago"]
+)
+def test_what_might_be_meant_for_a_time_is_no_restore_point(text: str) -> None:
+    with pytest.raises(ValueError, match=r"its day and zone"):
+        read_step(text)
+    assert read_step(f"name {text}").value == text
+
+
+def test_what_is_known_to_be_replayed_is_behind() -> None:
+    lsn, reached = "0/203A4D0", "2026-11-28 14:02:00.5+00"
+    assert is_behind(read_step("0/203A4CF"), lsn, reached)
+    assert not is_behind(read_step("0/203A4D0"), lsn, reached)
+    assert is_behind(read_step("2026-11-28 15:02:00.4+01:00"), lsn, reached)
+    assert not is_behind(read_step("2026-11-28 14:02:01Z"), lsn, reached)
+    assert not is_behind(read_step("742"), lsn, reached)
+    assert not is_behind(read_step("0/1"), "", ""), "it was not told"
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2026-10-25 02:30:00+02:00", 1792888200.0),  # Europe's clocks go back: the zone tells them apart
+        ("2026-10-25 02:30:00+01:00", 1792891800.0),
+        ("2026-10-25T00:30Z", 1792888200.0),
+        ("2026-10-25 06:15:00.000001+05:45", 1792888200.000001),
+    ],
+)
+def test_the_zone_tells_the_moment(text: str, at: float) -> None:
+    assert read_target(RecoverTo.TIME, text).at == pytest.approx(at, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,8 @@ def plan_recovery(
             Concern("no copy of the archive could be read", "mend what the first line says of them")
         )
         return RecoveryPlan(wish, wish.target, refusals=tuple(refused))
-    known = replace(known or TargetKnown(), more_wal=bool(host.data))
+    more_wal = bool(host.data) or (bool(host.elsewhere) and host.running)  # it archives its last first
+    known = replace(known or TargetKnown(), more_wal=more_wal)
     judged = judged_target(wish.target, found, known, backup=wish.backup)
     refused += judged.refusals
     plan = RecoveryPlan(
@@ -300,7 +301,8 @@ def _unfit(
         yield Concern(
             f"this cluster has tablespaces of its own ({host.tablespaces}), and {chain[-1].id} holds none: "
             "the replay would make them at their old paths, over the old cluster's files",
-            "recover by hand on another host, or from a backup of pgBackRest's",
+            "recover by hand on another host, or from a backup of pgBackRest's, which stores them: engine = "
+            '"pgbackrest" in the profile, then walconsole provision',
             Trap.TABLESPACES,
         )
     for backup in chain:

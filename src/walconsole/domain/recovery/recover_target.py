@@ -18,6 +18,8 @@ MOST_XID = 2**64 - 1
 LONGEST_NAME = 63
 """A restore point's name has MAXFNAMELEN - 1 bytes at most; pg_create_restore_point(text)."""
 _LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
+_NAMED = "name "
+_LIKE_A_TIME = re.compile(r"^[\d+-]|:|^(?:now|today|yesterday|tomorrow)\b|\bago$", re.IGNORECASE)
 _DATED = re.compile(r"\d{4}-\d\d-\d\d")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,50}", re.ASCII)
 _FOLDER = re.compile(r"[-A-Za-z0-9/._+@,:]{3,200}", re.ASCII)
@@ -159,6 +161,8 @@ def time_text(at: float) -> str:
 def read_step(text: str, *, inclusive: bool | None = None) -> RecoveryTarget:
     """A later target as it is written: a position, a transaction's number, a time, `latest`, else a name.
 
+    One that might be meant for a time is told by `name WORDS`: replayed past that time, nothing leads back.
+
     Raises ValueError with what is wrong.
     """
     value = text.strip()
@@ -170,6 +174,11 @@ def read_step(text: str, *, inclusive: bool | None = None) -> RecoveryTarget:
         return read_target(RecoverTo.XID, value, inclusive=inclusive)
     if _DATED.match(value):
         return read_target(RecoverTo.TIME, value, inclusive=inclusive)
+    if value.startswith(_NAMED):
+        return read_target(RecoverTo.NAME, value.removeprefix(_NAMED), inclusive=inclusive)
+    if _LIKE_A_TIME.search(value):
+        how = "write a time with its day and zone, as '2026-11-28 14:02:00Z'"
+        raise ValueError(f"{how}; of a restore point that is called so: 'name {value}'")
     return read_target(RecoverTo.NAME, value, inclusive=inclusive)
 
 
@@ -180,6 +189,18 @@ def is_earlier(new: RecoveryTarget, old: RecoveryTarget) -> bool:
     if new.lsn is not None and old.lsn is not None:
         return new.lsn < old.lsn
     return False
+
+
+def is_behind(new: RecoveryTarget, lsn: str, reached: str) -> bool:
+    """Whether what was replayed is known to be past `new`: up to `lsn`, and to a commit of the time
+    `reached`, as the server writes both.
+    """
+    try:
+        if new.lsn is not None:
+            return new.lsn < parse_lsn(lsn)
+        return new.at is not None and new.at < datetime.fromisoformat(reached).timestamp()
+    except ValueError:  # it was not told
+        return False
 
 
 def on_timeline(target: RecoveryTarget, timeline: int) -> RecoveryTarget:

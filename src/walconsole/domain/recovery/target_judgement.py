@@ -69,6 +69,8 @@ class PlannedLoss:
 
 
 NOT_KNOWN = PlannedLoss()
+_CLOCKS_APART_S = 60.0
+"""So much a host's clock may differ from this one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,13 @@ class TargetKnown:
     `lsn` is the target's place in the WAL (bytes), which a found moment tells of a transaction or a restore
     point. `last_commit` is when the last transaction that the archive holds was committed (seconds since the
     epoch), where the WAL was read up to its end. `more_wal`: the old server's pg_wal may be had, which goes
-    on after the archive's end.
+    on after the archive's end, up to `now` at most (seconds since the epoch).
     """
 
     lsn: int | None = None
     last_commit: float | None = None
     more_wal: bool = False
+    now: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,11 @@ class _Judging:
         route = self.found.route_at(moment, timeline, self.backup)
         if route is None:
             refused = _outside(spans, moment, time_text, duration_text)
+            ahead = 0.0 if self.known.now is None else moment - self.known.now
+            if ahead > _CLOCKS_APART_S:
+                why = f"{time_text(moment)} is {duration_text(ahead)} ahead: no server has written it yet"
+                nothing = Concern(why, "recover to the archive's end: --to-latest", Trap.AFTER_ARCHIVE)
+                return self._of(None, refused=(nothing,), loss=loss)
             if refused.trap is Trap.AFTER_ARCHIVE and self.known.more_wal:
                 return self._from_pg_wal(refused)
             return self._of(None, refused=(refused,), loss=loss)

@@ -43,7 +43,7 @@ def foreseen(
         wish,
         found,
         host_of(snapshot) if wish.place.in_place else spare_of(snapshot) or host_of(snapshot),
-        known=TargetKnown(lsn, last_commit),
+        known=TargetKnown(lsn, last_commit, now=assessment.now),
         left_out=left_out,
         earlier=drills.good if drills is not None else None,
     )

@@ -1,11 +1,13 @@
 """Before anything is changed: which base backup, and what it takes; the script; the old server's last WAL."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from shlex import join, quote
 
 from walconsole.domain.recovery.backups import Writer
-from walconsole.domain.recovery.recover_plan import plan_lines
+from walconsole.domain.recovery.recover_plan import RecoveryWish, plan_lines
 from walconsole.domain.recovery.recover_state import RecoveryState
+from walconsole.domain.recovery.recover_target import on_timeline
 from walconsole.domain.recovery.target_judgement import Concern
 from walconsole.droplet.files import DropletFile
 from walconsole.droplet.names import names_of
@@ -84,7 +86,21 @@ class ChooseBackup(NotUndone):
         if wish.place != state.place or (wish.backup and wish.backup != state.backup):
             why = f"the recovery {state.id} {state.place.text} goes on: {told}"
             return Check(CheckState.BLOCKED, why, facts, "go on with that one, or --give-up")
+        if state.target is not None and wish.target != state.target and not state.readable:
+            refused = await self._not_by_that_backup(wish, state)
+            if refused is not None:
+                why = f"{wish.target.how} cannot be reached by the recovery {state.id}: {refused.text}"
+                return Check(CheckState.BLOCKED, why, facts, "--give-up, then begin anew with that target")
         return Check(CheckState.DONE, f"the recovery {state.id} was begun: it is gone on with", facts)
+
+    async def _not_by_that_backup(self, wish: RecoveryWish, state: RecoveryState) -> Concern | None:
+        """Why nothing leads from what is unpacked to another target; None where something does."""
+        if state.timeline is not None and on_timeline(wish.target, state.timeline) == state.target:
+            return None
+        plan = await self._recovery.planned(replace(wish, backup=state.backup))
+        if plan.backup is not None or not plan.refusals:
+            return None
+        return next((each for each in plan.refusals if each.trap is not None), plan.refusals[0])
 
     async def plan(self) -> Plan:
         """Nothing is changed."""

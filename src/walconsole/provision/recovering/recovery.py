@@ -16,6 +16,7 @@ from walconsole.domain.recovery.drill_status import DOING, DrillStatus
 from walconsole.domain.recovery.recover_plan import RecoveryPlan, RecoveryWish, plan_recovery
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState, read_recovery
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget
+from walconsole.domain.recovery.target_judgement import TargetKnown
 from walconsole.domain.standing.recovery import restorable
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
@@ -155,27 +156,37 @@ printf '\\001'
     async def plan(self) -> RecoveryPlan:
         """Made once. Raises ProvisionError, and what the shell and the stores raise."""
         if self._plan is None:
-            wish = await self.wish()
-            if self.site.snapshot is None:
-                raise ProvisionError("planning a recovery", "this site cannot be observed")
-            snapshot = await self.site.snapshot()
-            known = restorable(snapshot, by_installed=True)
-            found = known.found if known is not None else None
-            roles = (BucketRole.PRIMARY, BucketRole.DR)
-            read = zip(roles, snapshot.copies, strict=False)
-            left_out = [role for role, each in read if each.problem is not None]
-            identifier = found.cluster.system_identifier if found is not None else None
-            earlier = await last_good(self.site, identifier) if identifier is not None else None
-            looking = look_at_host if self.site.production is None else look_elsewhere
-            host = await looking(self.site, wish.place, await self._called(snapshot))
-            file = wish.identity or self.site.drill.identity
-            host = replace(
-                host,
-                identity=self.site.drill.identity,
-                key_fault=await key_fault(self.site, file) if file else "",
-            )
-            self._plan = plan_recovery(wish, found, host, left_out=left_out, earlier=earlier)
+            self._plan = await self.planned(await self.wish())
         return self._plan
+
+    async def planned(self, wish: RecoveryWish) -> RecoveryPlan:
+        """Another wish's. Raises as `plan`."""
+        if self.site.snapshot is None:
+            raise ProvisionError("planning a recovery", "this site cannot be observed")
+        snapshot = await self.site.snapshot()
+        known = restorable(snapshot, by_installed=True)
+        found = known.found if known is not None else None
+        roles = (BucketRole.PRIMARY, BucketRole.DR)
+        read = zip(roles, snapshot.copies, strict=False)
+        left_out = [role for role, each in read if each.problem is not None]
+        identifier = found.cluster.system_identifier if found is not None else None
+        earlier = await last_good(self.site, identifier) if identifier is not None else None
+        looking = look_at_host if self.site.production is None else look_elsewhere
+        host = await looking(self.site, wish.place, await self._called(snapshot))
+        file = wish.identity or self.site.drill.identity
+        host = replace(
+            host,
+            identity=self.site.drill.identity,
+            key_fault=await key_fault(self.site, file) if file else "",
+        )
+        return plan_recovery(
+            wish,
+            found,
+            host,
+            left_out=left_out,
+            earlier=earlier,
+            known=TargetKnown(now=self.site.clock.now()),
+        )
 
     async def _called(self, snapshot: Snapshot) -> OwnRestore:
         """How the archive's tool is called on production's host."""

@@ -3,7 +3,13 @@
 from collections.abc import AsyncIterator
 
 from walconsole.domain.recovery.recover_state import READABLE, RecoveryPhase, RecoveryState
-from walconsole.domain.recovery.recover_target import RecoveryTarget, is_earlier, on_timeline
+from walconsole.domain.recovery.recover_target import (
+    RecoverTo,
+    RecoveryTarget,
+    is_behind,
+    is_earlier,
+    on_timeline,
+)
 from walconsole.errors import ProvisionError
 from walconsole.provision.engine.model import Check, CheckState, Event, Plan, Proved, Risk
 from walconsole.provision.engine.not_undone import NotUndone
@@ -105,6 +111,9 @@ class ReplayToTarget(NotUndone):
             return Check(
                 CheckState.BLOCKED, "no recovery stands at a target", remedy="begin one: --to, --into"
             )
+        if state.phase in READABLE and state.target != target and await self._is_passed(state, target):
+            replayed = f"what is replayed, up to {state.lsn}, is past {target.how}, and is not taken back"
+            return Check(CheckState.BLOCKED, replayed, remedy="--give-up, then begin anew with that target")
         if state.phase in READABLE and state.target is not None and is_earlier(target, state.target):
             why = f"{target.how} lies before {state.target.how}: what is replayed is not taken back"
             return Check(CheckState.BLOCKED, why, remedy="--give-up, then begin anew with the earlier target")
@@ -135,6 +144,15 @@ class ReplayToTarget(NotUndone):
         if status != 0 or not said.startswith("t") or not state.readable:
             raise ProvisionError("asking the recovery's server", said.strip()[:300], "run this step again")
         yield Proved(f"it is in recovery, at {state.lsn}; the last commit is of {state.reached or 'n/a'}")
+
+    async def _is_passed(self, state: RecoveryState, target: RecoveryTarget) -> bool:
+        """Whether it is known to lie before what was replayed: of a transaction the copy itself is asked."""
+        if target.to is not RecoverTo.XID:
+            return is_behind(target, state.lsn, state.reached)
+        if not state.readable:
+            return False
+        status, said = await self._recovery.ask_copy(f"SELECT pg_xact_status('{target.value}')")
+        return status == 0 and said.strip() in ("committed", "aborted")
 
     async def _target(self, state: RecoveryState) -> RecoveryTarget:
         if self._further is not None:
