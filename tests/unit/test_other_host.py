@@ -51,6 +51,7 @@ COPY = ClusterThere("/d", "7", "in archive recovery")
     ("there", "why"),
     [
         (replace(THERE, identity="aaaa"), "production's own host under another name"),
+        (replace(THERE, is_root=False), "sudo does not make it so"),
         (replace(THERE, has_user=False), "no user postgres"),
         (replace(THERE, bin=""), "PostgreSQL 15 is not installed"),
         (replace(THERE, lacks=("rclone", "zstd")), "lacks rclone zstd"),

@@ -57,7 +57,8 @@ class OtherHost:
 
     `user`: whether the server's user is there. `bin` is the folder of PostgreSQL's programs of the major
     version, empty where there is none; `lacks` are programs that are needed and not there, by name.
-    `clock_off_s` is how far its clock is ahead of production's, else of the console's.
+    `clock_off_s` is how far its clock is ahead of production's, else of the console's. `is_root`: the
+    console's shell there is root's, through sudo or by itself.
     """
 
     name: str
@@ -75,6 +76,7 @@ class OtherHost:
     libraries: tuple[str, ...] = ()
     clusters: tuple[ClusterThere, ...] = ()
     clock_off_s: float | None = None
+    is_root: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,11 @@ def _refused(needs: ClusterNeeds, there: OtherHost) -> Iterator[Concern]:
     host = there.name
     if needs.identity and needs.identity == there.identity:
         yield Concern(f"{host} is production's own host under another name", "name another host: --on")
+    if not there.is_root:
+        yield Concern(
+            f"the shell on {host} is not root's, and sudo does not make it so: scripts and keys are root's",
+            "log in there as root, or let that user run sudo without a password (sudo = true in the profile)",
+        )
     yield from _taken(needs, there)
     if not there.has_user:
         yield Concern(f"{host} has no user {there.user}, whose the cluster is", "install PostgreSQL there")

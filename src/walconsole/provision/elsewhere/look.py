@@ -76,6 +76,7 @@ async def look_at_other(site: Site, major: int | None, needed: Sequence[str] = N
         libraries=tuple(told.get("library", ())),
         clusters=tuple(_cluster(each) for each in told.get("cluster", ())),
         clock_off_s=await _clock_off(site),
+        is_root=(await site.survey()).root or bool(site.profile.paths.root),
     )
 
 
