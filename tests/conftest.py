@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from textual import _wait
 
-from tests import failure_table
+from tests import failure_table, idle
 from tests.durations import ASKS_FOR_MINUTES_S, LONGEST_FIRST
 
 pytest_plugins = ["tests.servers.fixtures"]
@@ -19,10 +18,7 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
-# Textual's pilot takes the app for idle after 20 ms in which it hardly computed, twice a key: nine tenths of
-# what the pilots take. A quarter of that is as good a sign, for the share of the time is what counts.
-_wait.SLEEP_GRANULARITY = 1 / 200
-_wait.SLEEP_IDLE = _wait.SLEEP_GRANULARITY / 20
+idle.wait_so()
 
 # How long an example takes on a machine that is busy with other tests says nothing: benchmarks/ measures.
 settings.register_profile("walconsole", deadline=None)

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from tests.data.bucket_reader import KeysReader
@@ -106,11 +107,14 @@ def stage(
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool], within_s: float = 60.0) -> None:
-    """Let the app work until `condition` holds; fails when it never does."""
+    """Let the app work until `condition` holds; fails when it never does, with what is on the screen then."""
     ends = monotonic() + within_s
     await pilot.pause()
     while not condition():
-        assert monotonic() < ends, "waited in vain"
+        assert pilot.app._exception is None, "the app has ended"
+        assert monotonic() < ends, (
+            f"waited in vain for {within_s:g} s; on the screen:\n{screen_text(pilot.app)}"
+        )
         await pilot.pause(0.01)
 
 
@@ -122,7 +126,7 @@ async def settle(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
-def screen_text(app: WalconsoleApp) -> str:
+def screen_text(app: App[Any]) -> str:
     """What is on the screen now, line by line."""
     strips = app.screen._compositor.render_strips()
     return "\n".join(strip.text for strip in strips[: app.size.height])
