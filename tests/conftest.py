@@ -6,9 +6,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
-from tests import failure_table, idle
+from tests import examples, failure_table, idle
 from tests.durations import ASKS_FOR_MINUTES_S, LONGEST_FIRST
 
 pytest_plugins = ["tests.servers.fixtures"]
@@ -19,10 +18,6 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
 idle.wait_so()
-
-# How long an example takes on a machine that is busy with other tests says nothing: benchmarks/ measures.
-settings.register_profile("walconsole", deadline=None)
-settings.load_profile("walconsole")
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
@@ -48,6 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--tested-hosts", metavar="FILE", help="run tests/vm, on a virtual droplet, and write what was seen"
     )
     parser.addoption("--failure-table", metavar="FILE", help="write the failures that were brought about")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """How many examples are tried is said before the files of tests are imported."""
+    examples.load_profile(leaves_out_long="not long" in config.getoption("markexpr"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import some_of
 from tests.unit.archive_keys import Listed, folded, names, only, size_of, some_keys, time_of
 from walconsole.domain.archive import contents
 from walconsole.domain.archive.contents import LABELS_KEPT, OTHER_SUFFIXES, REPEATED_KEPT, SUFFIXES_KEPT
@@ -61,7 +62,7 @@ class Expected:
 
 
 @given(some_keys, st.randoms(use_true_random=False), st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=some_of(300))
 def test_every_key_is_counted_once_whatever_the_pages(keys: list[str], chance: Random, ordered: bool) -> None:
     wanted, counted = Expected(keys), 0
     listed = sorted(keys)

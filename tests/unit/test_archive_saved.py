@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import walconsole.domain.archive.saved
+from tests.examples import some_of
 from tests.unit.archive_keys import Listed, folded, names, only, some_keys
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.index import ArchiveIndex
@@ -78,7 +79,7 @@ def read(document: bytes) -> SavedIndex | None:
 
 
 @given(some_keys, marks, mores, ORDER, st.sampled_from([MIB, 16 * MIB, 1024 * MIB]))
-@settings(max_examples=200)
+@settings(max_examples=some_of(200))
 def test_everything_comes_back(
     keys: list[str], tiles: Marks, more: dict[str, object], chance: Random, size: int
 ) -> None:
@@ -116,7 +117,7 @@ def test_a_cut_document_is_refused(keys: list[str], data: st.DataObject) -> None
 
 
 @given(st.data(), st.integers(1, 255))
-@settings(max_examples=300)
+@settings(max_examples=some_of(300))
 def test_a_damaged_document_is_refused(data: st.DataObject, flipped: int) -> None:
     document = bytearray(saved())
     document[data.draw(st.integers(0, len(document) - 1))] ^= flipped
@@ -150,7 +151,7 @@ wrong = st.one_of(
 
 
 @given(st.data(), wrong)
-@settings(max_examples=500)
+@settings(max_examples=some_of(500))
 def test_whatever_a_field_is_it_makes_an_index_or_a_reason(data: st.DataObject, value: object) -> None:
     content = json.loads(saved())["content"]
     path = data.draw(st.sampled_from(_paths(content)[1:]))

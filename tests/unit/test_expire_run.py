@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.data.provisioning import ScriptedGate
 from tests.data.recovery import NOW, backup_id
 from tests.data.retained import PREFIX, KilledError, World, world
+from tests.examples import some_of
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.keep import Keep
 from walconsole.domain.recovery.lock import LOCK_KEY, LOCK_S, LockMarker
@@ -150,7 +151,7 @@ async def end_of(made: World, kill: tuple[int, str] | None) -> dict[BucketRole, 
     return keys(made)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=some_of(60))
 @given(
     st.sets(st.sampled_from(DAYS), min_size=1),
     st.sets(st.sampled_from(DAYS)),

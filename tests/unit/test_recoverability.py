@@ -23,6 +23,7 @@ from tests.data.recovery import (
     label,
     replayed,
 )
+from tests.examples import some_of
 from walconsole.domain.archive.continuity import continuity
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.profile import BucketRole
@@ -446,7 +447,7 @@ def modelled(copies: Sequence[ArchiveCopy], timeline: int) -> dict[str, tuple[in
     return {id: reached for id in ids if (reached := replayed(plain, id, timeline)) is not None}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=some_of(200))
 @given(archives())
 def test_every_backup_reaches_what_a_server_would(made: tuple[list[ArchiveCopy], int]) -> None:
     copies, timeline = made
@@ -455,7 +456,7 @@ def test_every_backup_reaches_what_a_server_would(made: tuple[list[ArchiveCopy],
         assert judged(found, each) == modelled(copies, each)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=some_of(120))
 @given(archives())
 def test_the_windows_are_every_position_and_no_other(made: tuple[list[ArchiveCopy], int]) -> None:
     copies, timeline = made

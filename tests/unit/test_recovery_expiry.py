@@ -20,6 +20,7 @@ from tests.data.recovery import (
     label,
     replayed,
 )
+from tests.examples import some_of
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
@@ -355,7 +356,7 @@ def served(copies: Sequence[ArchiveCopy], timeline: int) -> dict[str, tuple[int,
     return {id: reached for id, reached in found if reached is not None}
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=some_of(250))
 @given(histories_of_an_archive())
 def test_whatever_goes_all_that_stays_is_served_as_before(scene: Scene) -> None:
     copies, keep, now, drilled = scene
@@ -382,7 +383,7 @@ def test_whatever_goes_all_that_stays_is_served_as_before(scene: Scene) -> None:
     }
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=some_of(250))
 @given(histories_of_an_archive())
 def test_whatever_goes_the_rules_are_kept(scene: Scene) -> None:
     copies, keep, now, drilled = scene

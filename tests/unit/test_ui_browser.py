@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from tests.data.bucket_reader import KeysReader, plain_object, refusal, segment_keys
 from tests.data.facts import NOW, bucket
+from tests.examples import some_of
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.listing import StoredObject
@@ -300,7 +301,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=some_of(150))
 @given(keys=keys_strategy, tile_keys=st.integers(1, 40), steps=moves)
 def test_rows_are_a_plain_sorted_list_however_it_is_scrolled_and_polled(
     keys: set[str], tile_keys: int, steps: list[tuple[str, int]]
