@@ -44,6 +44,16 @@ SnapCompare = Callable[..., bool]
 
 SIZES = {"80x24": (80, 24), "120x36": (120, 36), "200x60": (200, 60)}
 
+in_both_themes = pytest.mark.parametrize(
+    ("size", "theme"),
+    [
+        *((size, "night") for size in SIZES),
+        ("120x36", "paper"),
+        *(pytest.param(size, "paper", marks=pytest.mark.long) for size in ("80x24", "200x60")),
+    ],
+)
+"""The dark theme at every size, the light one at one: a theme moves nothing. `make test-all` takes all."""
+
 
 async def drawn(pilot: Pilot[None]) -> None:
     """Until snapshot and log are on the screen."""
@@ -54,8 +64,7 @@ async def drawn(pilot: Pilot[None]) -> None:
     await pilot.pause(0.15)
 
 
-@pytest.mark.parametrize("theme", ["night", "paper"])
-@pytest.mark.parametrize("size", SIZES)
+@in_both_themes
 @pytest.mark.parametrize("state", ["incident", "healthy"])
 def test_the_console(snap_compare: SnapCompare, state: str, size: str, theme: str) -> None:
     app = stage(STATES[state](), lines=log_lines(), theme=theme)
@@ -103,8 +112,7 @@ def test_without_unicode(snap_compare: SnapCompare) -> None:
     assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=drawn)
 
 
-@pytest.mark.parametrize("theme", ["night", "paper"])
-@pytest.mark.parametrize("size", SIZES)
+@in_both_themes
 @pytest.mark.parametrize("state", ["failing", "healthy"])
 def test_triage(snap_compare: SnapCompare, state: str, size: str, theme: str) -> None:
     async def opened(pilot: Pilot[None]) -> None:
@@ -146,8 +154,7 @@ def test_triage_with_a_log(snap_compare: SnapCompare, size: str) -> None:
     assert snap_compare(app, terminal_size=SIZES[size], run_before=opened)
 
 
-@pytest.mark.parametrize("theme", ["night", "paper"])
-@pytest.mark.parametrize("size", SIZES)
+@in_both_themes
 def test_the_configuration(snap_compare: SnapCompare, size: str, theme: str) -> None:
     async def opened(pilot: Pilot[None]) -> None:
         await drawn(pilot)
@@ -175,8 +182,7 @@ async def archive_opened(pilot: Pilot[None]) -> None:
     await pilot.pause(0.3)
 
 
-@pytest.mark.parametrize("theme", ["night", "paper"])
-@pytest.mark.parametrize("size", SIZES)
+@in_both_themes
 def test_the_archive(snap_compare: SnapCompare, size: str, theme: str) -> None:
     observer = ScriptedObserver([ARCHIVES["holes"]()], log_lines(), readers())
     app = stage(observer=observer, theme=theme)
@@ -224,8 +230,7 @@ async def gate_asks(pilot: Pilot[None], times: int) -> ProvisionScreen:
     return screen
 
 
-@pytest.mark.parametrize("theme", ["night", "paper"])
-@pytest.mark.parametrize("size", SIZES)
+@in_both_themes
 @pytest.mark.parametrize("state", ["asking", "running", "ended"])
 def test_provisioning(
     snap_compare: SnapCompare, state: str, size: str, theme: str, monkeypatch: pytest.MonkeyPatch
@@ -273,8 +278,7 @@ async def recovery_opened(pilot: Pilot[None]) -> None:
     await pilot.pause(0.3)
 
 
-@pytest.mark.parametrize("theme", ["night", "paper"])
-@pytest.mark.parametrize("size", SIZES)
+@in_both_themes
 @pytest.mark.parametrize("state", ["nightly", "broken", "running", "waiting"])
 def test_recovery(snap_compare: SnapCompare, state: str, size: str, theme: str) -> None:
     app = stage(RECOVERIES[state](), lines=log_lines(), theme=theme)
@@ -359,8 +363,7 @@ async def listed(pilot: Pilot[None]) -> None:
     await pilot.pause(0.1)
 
 
-@pytest.mark.parametrize("theme", ["night", "paper"])
-@pytest.mark.parametrize("size", SIZES)
+@in_both_themes
 def test_the_fleet(snap_compare: SnapCompare, size: str, theme: str) -> None:
     assert snap_compare(fleet(theme), terminal_size=SIZES[size], run_before=listed)
 
