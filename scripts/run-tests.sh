@@ -1,8 +1,8 @@
 #!/bin/sh
-# Lint beside the tests, and two parts of these beside each other. One is what needs real servers, four files at a time
-# (they wait more than they compute), the longest files first (tests/durations.py). The other is the rest, then those in
-# real terminals, two at a time: it takes as long as the first. CI as root gives it to an ordinary user with the
-# distribution's Python (scripts/as-ordinary-user.sh): root reads and writes what is forbidden.
+# Lint beside the tests, and two parts of these beside each other, the longest files first (tests/durations.py). One is
+# what needs real servers, four files at a time (they wait more than they compute). The other is the rest, three at a
+# time, among them those in real terminals, which wait: it takes as long as the first. CI as root gives it to an
+# ordinary user with the distribution's Python (scripts/as-ordinary-user.sh): root reads and writes what is forbidden.
 #
 # Many tests bound a time, and on a machine that is busy with others some bound is missed now and then. So where a few
 # files fail they are run once more, whole and alone, and what failed at first is named: what is broken fails again.
@@ -25,11 +25,12 @@ if [ "${EVERYTHING:-}" != yes ]; then
     export PYTEST_ADDOPTS="-m 'not long'"
 fi
 MOST_AGAIN=6
-REST='tests/unit tests/pilot tests/snapshots tests/integration/test_sandbox_practice.py'
-TERMINALS=tests/e2e
-ROOT_HIDES='tests/integration/test_provision_claim.py tests/integration/test_provision_files.py
-    tests/integration/test_ssh_connect.py tests/integration/test_ssh_shell.py tests/integration/test_sandbox_gate.py
-    tests/integration/test_observe_command.py'
+# Of what needs servers the rest has what asks for few of them, and is the same for every user but for what says so.
+REST='tests/unit tests/pilot tests/snapshots tests/e2e tests/integration/test_sandbox_practice.py
+    tests/integration/test_sandbox_gate.py tests/integration/test_ssh_connect.py tests/integration/test_ssh_shell.py
+    tests/integration/test_provision_claim.py'
+# What expects one thing of root and another of anybody else is run by both.
+ROOT_HIDES='tests/integration/test_provision_files.py tests/integration/test_observe_command.py'
 part=${PART:-servers}
 cache=.pytest_cache/$part
 status=0
@@ -75,11 +76,9 @@ tests() {
 
 # rest MORE...: this part, for who runs this.
 rest() {
-    echo "== pytest as $(id -un) with $("$bin/python" --version), two at a time"
+    echo "== pytest as $(id -un) with $("$bin/python" --version), three at a time"
     # shellcheck disable=SC2086  # several folders
-    tests -n 2 --dist loadfile --no-loadscope-reorder $REST "$@"
-    echo "== pytest as $(id -un), in real terminals"
-    tests -n 2 --dist loadfile $TERMINALS
+    tests -n 3 --dist loadfile --no-loadscope-reorder $REST "$@"
 }
 
 end() {
@@ -90,10 +89,13 @@ end() {
 # without FOLDERS...: pytest's arguments that leave these out.
 without() { for each in "$@"; do echo "--ignore=$each"; done; }
 
+# compile ARGUMENTS...: once for all workers, each of which would do it; what is wrong in there the next lines tell.
+compile() { pytest --collect-only "$@" >/dev/null 2>&1; }
+
 # shellcheck disable=SC2086  # several files
 case $part in
     rest) rest; end ;;
-    ordinary) rest $ROOT_HIDES; end ;;
+    ordinary) compile $REST $ROOT_HIDES; rest $ROOT_HIDES; end ;;
 esac
 
 sh "$here/lint.sh" "$bin" >"$said/lint" 2>&1 &
@@ -104,11 +106,11 @@ ordinary='' of_roots=''
 if [ "${CI:-}" = true ] && sh "$here/as-ordinary-user.sh" possible; then
     ordinary=yes
     # shellcheck disable=SC2086  # several folders
-    of_roots=$(grep -rl --include='test_*.py' 'mark\.root(' $REST $TERMINALS)
+    of_roots=$(grep -rl --include='test_*.py' 'mark\.root(' $REST)
 fi
-# Compiles, once for all workers; what is wrong in there the next lines tell. A copy of the checkout compiles its own.
+# Before the other part begins: a copy of the checkout compiles its own, but copies the tools as they are then.
 # shellcheck disable=SC2046,SC2086  # several arguments
-"$bin/pytest" -q --collect-only ${ordinary:+$(without $REST $TERMINALS)} >/dev/null 2>&1
+compile ${ordinary:+$(without $REST)}
 if [ -n "$ordinary" ]; then
     sh "$here/as-ordinary-user.sh" run "$bin" >"$said/rest" 2>&1 &
 else
@@ -118,7 +120,7 @@ beside=$!
 started="$lint $beside"
 echo "== pytest with real servers, four at a time"
 # shellcheck disable=SC2046,SC2086  # several arguments
-tests -n 4 --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=5 $(without $REST $TERMINALS)
+tests -n 4 --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=5 $(without $REST)
 # shellcheck disable=SC2086  # several arguments
 [ -z "$of_roots" ] || { echo "== pytest, what only root can try of the rest"; tests -m "root$short" $of_roots; }
 wait "$lint" || status=1
