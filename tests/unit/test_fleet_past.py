@@ -183,6 +183,35 @@ async def test_one_of_many_keeps_what_its_console_shows_later_and_holds_nothing(
     assert len(file.readings("a", AT)) == 12
 
 
+async def test_one_of_many_writes_a_whole_screen_at_once(file: HistoryFile) -> None:
+    """Until the next look, which is minutes later, it would hold a quarter of a MiB, of each of hundreds."""
+    clock = Clock()
+    keeper = HistoryKeeper(file, "a", clock, of_many=True)
+    keeper.look(PastScreen(float(AT), healthy()), diagnose(healthy(), float(AT)))
+    assert keeper._task is not None
+    await keeper._task
+    assert not keeper._screens
+    assert not keeper._pending
+    assert len(file.readings("a", AT)) == 1
+
+
+async def test_one_of_many_holds_little_while_nothing_can_be_written(file: HistoryFile) -> None:
+    file.path.mkdir(parents=True)  # no file can be there
+    clock, row = Clock(), row_of("a", "healthy")
+    keeper = HistoryKeeper(file, "a", clock, of_many=True)
+    for number in range(200):
+        clock.wall, clock.on = clock.wall + 60, clock.on + 60
+        snapshot = failing() if number % 2 else healthy()
+        keeper.look(PastScreen(clock.wall, snapshot), diagnose(snapshot, clock.wall), row=row)
+        if keeper._task is not None:
+            await keeper._task
+    assert (len(keeper._screens), len(keeper._pending), len(keeper._rows)) == (1, 60, 60)
+    await keeper.close()
+    file.path.rmdir()
+    await keeper.close()
+    assert len(file.readings("a", 0)) == 60
+
+
 async def test_a_host_that_a_glance_does_not_reach_is_kept_at_once(
     file: HistoryFile, environment: dict[str, str]
 ) -> None:

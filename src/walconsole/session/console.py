@@ -14,6 +14,7 @@ from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
 from walconsole.process.crash import Crash
+from walconsole.process.garbage import few_heaps
 from walconsole.process.logs import start_logging
 from walconsole.process.stderr import say
 from walconsole.process.stop import Stop
@@ -44,6 +45,7 @@ def open_console(session: Session, stop: Stop, make_app: MakeApp = make_console)
 
 def open_fleet(sessions: Sequence[Session], stop: Stop) -> int:
     """The console over many clusters; its exit code. Raises UsageError where there is no terminal."""
+    few_heaps()
 
     def make(session: Session, cleanups: Cleanups) -> App[Any]:
         from walconsole.session.fleet import Fleet

@@ -27,7 +27,7 @@ from walconsole.domain.standing.model import Level
 from walconsole.domain.standing.unseen import of_one_look, tells_why
 from walconsole.errors import RegisterError
 from walconsole.process.clock import SystemClock
-from walconsole.process.garbage import collect_all
+from walconsole.process.garbage import Lasting
 from walconsole.session.droplet_session import droplet_session
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ class Fleet:
             self._clusters[name] = _Cluster(wish, profile, FleetRow(identity), Turn(name))
         self._last_whole_at: float | None = None
         self._pace = Pace()
+        self._lasting = Lasting(self._clock.monotonic())
         self._begun = 0
+        self._all_seen = False
         self._woken = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._kept: KeptFiles | None = None
@@ -193,8 +195,11 @@ class Fleet:
     def _collect(self) -> None:
         """A look leaves cycles behind, which are old when it ends: only a full collection finds them."""
         self._begun += 1
-        if self._begun % COLLECT_EVERY == 0:
-            collect_all()
+        if not self._all_seen and all(cluster.turn.whole_at for cluster in self._clusters.values()):
+            self._all_seen = True
+            self._lasting.settle(self._clock.monotonic())
+        elif self._begun % COLLECT_EVERY == 0:
+            self._lasting.collect(self._clock.monotonic())
 
     def _begin(self, cluster: _Cluster, kind: Kind) -> None:
         task = asyncio.create_task(self._look(cluster, kind), name=f"look at {cluster.turn.name}")

@@ -31,6 +31,8 @@ SCREEN_EVERY_S = 10.0
 """So often a whole screen is kept, besides each at which the first line's level is another."""
 _MOST_PENDING = 600
 _MOST_SCREENS = 60
+_MOST_OF_MANY = 60, 1
+"""The same of one of hundreds, while the file cannot be written: a whole screen is a quarter of a MiB."""
 
 
 class Kept(Protocol):
@@ -77,8 +79,8 @@ class HistoryKeeper:
     A console keeps nothing where a watcher does: what that one sees is as good.
 
     `screen_every_s` is how often a whole screen is kept while the level stays. `of_many`: this is one of
-    hundreds, which holds nothing between two screens (the second one is kept whole until the hour is packed),
-    and does not tidy up with all the others at once.
+    hundreds, which holds nothing between two screens (each is written at once, and the second one is kept
+    whole until the hour is packed), and does not tidy up with all the others at once.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class HistoryKeeper:
     ) -> None:
         self._file, self._cluster, self._clock, self._watches = file, cluster, clock, watches
         self._screen_every_s, self._of_many = screen_every_s, of_many
+        self._most_pending, self._most_screens = _MOST_OF_MANY if of_many else (_MOST_PENDING, _MOST_SCREENS)
         self._pending: dict[int, PastReading] = {}
         self._screens: list[tuple[PastScreen, str]] = []
         self._chain = _Chain()
@@ -152,7 +155,7 @@ class HistoryKeeper:
     def _read(self, snapshot: Snapshot, now: float) -> None:
         reading = reading_of(snapshot, now)
         self._pending[reading.at] = reading
-        while len(self._pending) > _MOST_PENDING:
+        while len(self._pending) > self._most_pending:
             del self._pending[next(iter(self._pending))]
 
     def _wants_row(self, now: float, level: str) -> bool:
@@ -161,14 +164,16 @@ class HistoryKeeper:
 
     def _see_row(self, now: float, row: FleetRow) -> None:
         self._last_row = now, row.level.value
-        self._rows = [*self._rows[-_MOST_PENDING:], KeptRow(int(now), row)]
+        self._rows = [*self._rows, KeptRow(int(now), row)][-self._most_pending :]
 
     def _see(self, screen: PastScreen, level: str) -> None:
         at, before = self._last_screen
         if before == level and 0 <= screen.at - at < self._screen_every_s:
             return
         self._last_screen = screen.at, level
-        self._screens = [*self._screens[-_MOST_SCREENS:], (screen, level)]
+        self._screens = [*self._screens, (screen, level)][-self._most_screens :]
+        if self._of_many:
+            self._due = min(self._due, self._clock.monotonic())
 
     async def close(self) -> None:
         """Write what is not written yet."""
@@ -195,15 +200,15 @@ class HistoryKeeper:
                 _log.warning("%s", error.line())
             self._failed = True
             self._chain.begin_anew()
-            self._screens = [*screens, *self._screens][-_MOST_SCREENS:]
-            self._rows = [*rows, *self._rows][-_MOST_PENDING:]
+            self._screens = [*screens, *self._screens][-self._most_screens :]
+            self._rows = [*rows, *self._rows][-self._most_pending :]
             self._keep_for_later(readings, said)
         else:
             self._failed = False
 
     def _keep_for_later(self, readings: dict[int, PastReading], said: Said | None) -> None:
         """What came meanwhile is newer."""
-        self._pending = dict(list({**readings, **self._pending}.items())[-_MOST_PENDING:])
+        self._pending = dict(list({**readings, **self._pending}.items())[-self._most_pending :])
         if self._said is None:
             self._said = said
 

@@ -1,0 +1,38 @@
+"""What lasts is taken out of the collector's sight, and what of it was dropped is found in the end."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from walconsole.process.garbage import REVIEWED_EVERY_S, Lasting
+
+
+@pytest.fixture(autouse=True)
+def unfrozen() -> Iterator[None]:
+    yield
+    gc.unfreeze()
+
+
+class Knot:
+    """In a cycle with itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_is_new_is_found_though_the_rest_is_not_gone_through() -> None:
+    lasting = Lasting(0.0)
+    before = Knot()
+    lasting.settle(0.0)
+    assert gc.get_freeze_count() > 1000
+    late = Knot()
+    seen_before, seen_late = weakref.ref(before), weakref.ref(late)
+    del before, late
+    lasting.collect(10.0)
+    assert seen_late() is None
+    assert seen_before() is not None
+    lasting.collect(REVIEWED_EVERY_S)
+    assert seen_before() is None
+    assert gc.get_freeze_count() > 1000
