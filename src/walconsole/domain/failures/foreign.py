@@ -9,9 +9,9 @@ from walconsole.domain.recovery.backups import Completeness, Unreadable
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies, timeline_beyond
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
-from walconsole.domain.standing.model import Finding, Proof, Severity
+from walconsole.domain.standing.model import Certainty, Finding, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
-from walconsole.domain.standing.whose import another_cluster, beyond_server
+from walconsole.domain.standing.whose import Ahead, ahead, another_cluster, beyond_server
 from walconsole.domain.wal import wal_name
 
 
@@ -108,24 +108,52 @@ def _ahead_of_server(assessment: Assessment) -> Iterator[Finding]:
             f"recovery_target_timeline = {server.timeline}",
             Snapshot.primary,
         )
-    if beyond is not None:
+    how = ahead(snapshot)
+    if beyond is not None and how is not None:
         newest, current = (segment.name(server.segment_bytes) for segment in beyond)
+        title, remedy = _AHEAD[how]
         yield Finding(
             "foreign-writer",
             Severity.CRITICAL,
-            "someone else writes to the archive: it is ahead of this server",
+            title.format(timeline=beyond[0].timeline),
             (
                 f"newest in the bucket = {newest} (S3 LIST)",
                 f"the server writes {current} (pg_current_wal_lsn)",
             ),
-            "find the clone or the restored server that kept this archive_command, and stop it",
+            remedy,
             Snapshot.primary,
             proof=(
                 Proof(f"newest {newest}", snapshot.primary.source, snapshot.primary.read_at),
                 Proof(f"writes {current}", "pg_current_wal_lsn", snapshot.archiver.read_at),
                 *archiver_row(snapshot),
             ),
+            certainty=Certainty.LIKELY if how is Ahead.WENT_BACK else Certainty.PROVED,
+            surer="was this server's disk put back to a snapshot? else another one wrote it"
+            if how is Ahead.WENT_BACK
+            else "",
         )
+
+
+_AHEAD = {
+    Ahead.PROMOTED: (
+        "the archive goes on on timeline {timeline}, where this server never was: another one was promoted",
+        "find out which of the two is the primary. Where the other one was promoted on purpose, this is "
+        "the old "
+        "primary: let nobody write to it, and stop it. Stop the other one only where it is a restore or "
+        "a test",
+    ),
+    Ahead.WENT_BACK: (
+        "the archive is ahead of this server, which began anew from an older state of itself",
+        "let it archive nothing over its own history: set archive_command = 'false', find out how far "
+        "back it is, "
+        "then archive to a new prefix, with a new base backup",
+    ),
+    Ahead.ANOTHER: (
+        "someone else writes to the archive: it is ahead of this server",
+        "find the clone or the restored server that kept this archive_command, and stop it",
+    ),
+}
+"""What is said, and what is to be done: the advice for the one would destroy what the other needs."""
 
 
 MODES: tuple[FailureMode, ...] = (
@@ -134,14 +162,26 @@ MODES: tuple[FailureMode, ...] = (
         Page(
             title="somebody else writes to the archive",
             symptom="The bucket is ahead of the server, or holds segments of another system identifier.",
-            cause="A clone, a restored server or a test kept the archive_command.",
+            cause=(
+                "A clone, a restored server or a test kept the archive_command; a standby was promoted, "
+                "and this "
+                "is the old primary; or this server's disk was put back to a snapshot, so that what it "
+                "archived "
+                "itself is ahead of it."
+            ),
             signal=(
                 "The page header of the newest and oldest segments (system identifier), and names beyond "
                 "the write position. Older WAL of another system identifier is a note where a whole base "
                 "backup of "
-                "this server's is newer: so an upgrade leaves it."
+                "this server's is newer: so an upgrade leaves it. A later timeline means a promotion; "
+                "what was "
+                "all stored before this server started, that it went back."
             ),
-            fix="Stop the other writer; give each cluster a prefix of its own; take a base backup.",
+            fix=(
+                "Find out first which server is the primary. Stop the other writer; give each cluster a "
+                "prefix "
+                "of its own; take a base backup. A server that went back archives to a new prefix."
+            ),
             never="Delete nothing before it is known whose it is.",
             source="wal-e#350; pgbackrest#1908",
         ),

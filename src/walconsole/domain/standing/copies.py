@@ -14,7 +14,7 @@ from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.exposure import archived_when_listed
 from walconsole.domain.standing.model import Level, Verdict
-from walconsole.domain.standing.whose import another_cluster, beyond_server, writing
+from walconsole.domain.standing.whose import Ahead, ahead, another_cluster, beyond_server, writing
 from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.units import (
     age_text,
@@ -215,10 +215,13 @@ def _wrong_content(snapshot: Snapshot, bucket: BucketFacts) -> Verdict | None:
         )
     if beyond is not None and server is not None:
         newest, current = (segment.name(server.segment_bytes) for segment in beyond)
-        return Verdict(
-            Level.CRITICAL,
-            f"SOMEONE ELSE writes to the archive: it holds {newest}, this server is only at {current}",
-        )
+        how = ahead(snapshot)
+        where = f"it holds {newest}, this server is only at {current}"
+        if how is Ahead.PROMOTED:
+            return Verdict(Level.CRITICAL, f"ANOTHER server was promoted and archives: {where}")
+        if how is Ahead.WENT_BACK:
+            return Verdict(Level.CRITICAL, f"the archive is AHEAD of this server, which went back: {where}")
+        return Verdict(Level.CRITICAL, f"SOMEONE ELSE writes to the archive: {where}")
     return None
 
 

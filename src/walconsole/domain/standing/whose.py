@@ -4,6 +4,8 @@ Several clusters may be given one bucket, or one console may be shown another cl
 first one archived saves nothing of what the second one writes.
 """
 
+from enum import StrEnum
+
 from walconsole.domain.archive.page_header import SegmentIdentity
 from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
@@ -35,6 +37,36 @@ def beyond_server(snapshot: Snapshot) -> tuple[Segment, Segment] | None:
         return None
     current = writing(archiver, server)
     return (newest.segment, current) if newest.segment > current else None
+
+
+class Ahead(StrEnum):
+    """How the archive came to hold what this server has not written."""
+
+    PROMOTED = "promoted"
+    """On a later timeline: another server was promoted, or was restored."""
+    WENT_BACK = "went back"
+    """On its own timeline, all from before this server started: it began anew from an older state."""
+    ANOTHER = "another"
+    """On its own timeline, and while this server runs: somebody else writes."""
+
+
+def ahead(snapshot: Snapshot) -> Ahead | None:
+    """Why the bucket is beyond the server; None where it is not. All times are the console's."""
+    beyond = beyond_server(snapshot)
+    server, bucket = snapshot.server.value, snapshot.primary.value
+    if beyond is None or server is None or bucket is None:
+        return None
+    newest, current = beyond
+    if newest.timeline > current.timeline:
+        return Ahead.PROMOTED
+    if bucket.newest_at is None or bucket.store_clock_offset_s is None:
+        return Ahead.ANOTHER
+    stored_at = bucket.newest_at - bucket.store_clock_offset_s
+    started_at = server.started_at - (server.clock - server.clock_read_at)
+    return Ahead.WENT_BACK if stored_at < started_at - _CLOCKS_DIFFER_S else Ahead.ANOTHER
+
+
+_CLOCKS_DIFFER_S = 30.0
 
 
 def writing(archiver: ArchiverFacts, server: ServerFacts) -> Segment:
