@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 
 PROGRAMS = frozenset((
+    "free",
+    "ausearch",
     "[", "aws", "barman-cloud-backup-list", "cat", "cd", "chmod", "chown", "chronyc", "cmp", "command",
     "dmesg", "df", "doctl", "du", "echo", "findmnt", "getent", "head", "journalctl", "kill", "ls",
     "mv", "namei", "openssl", "pg_basebackup", "pg_ctl", "pg_ctlcluster", "pgbackrest", "printf", "cp",

@@ -63,7 +63,7 @@ def receiving(server: PostgresServer, into: Path, *options: str) -> Iterator[Non
 def holds(folder: Path, names: list[str]) -> None:
     """Wait until all of them are there, and what is written since as .partial."""
     wait_until(
-        lambda: all(list(folder.rglob(f"{name}*")) for name in names) and list(folder.rglob("*.partial")),
+        lambda: all(any(folder.rglob(f"{name}*")) for name in names) and any(folder.rglob("*.partial")),
         f"{names} received",
     )
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from shlex import quote
 
 from walconsole.domain.facts.observed import ArchiverFacts
 from walconsole.domain.facts.snapshot import Snapshot
@@ -18,10 +19,11 @@ from walconsole.domain.standing.archiver import (
     ready_count,
 )
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.failure_log import short
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
-from walconsole.domain.standing.remedies import own_command, runs_rclone
+from walconsole.domain.standing.remedies import command_in_force, own_command, runs_rclone
 from walconsole.domain.store.answers import UNREAD_PLACE
 from walconsole.domain.units import age_text, duration_text, plural
 
@@ -60,13 +62,45 @@ def failing(assessment: Assessment) -> Iterator[Finding]:
             *setting_row(snapshot, "archive_command"),
             *log_lines(snapshot, assessment.since_success),
         ),
-        fixes=tuple(
-            Fix("ask the archive in that tool's own words: why it is not reached, they say", asked)
-            for asked in (own_command(snapshot, "look"),)
-            if asked
+        fixes=(
+            *_see_tested(assessment),
+            *(
+                Fix("ask the archive in that tool's own words: why it is not reached, they say", asked)
+                for asked in (own_command(snapshot, "look"),)
+                if asked
+            ),
         ),
         certainty=Certainty.LIKELY,
         surer="this is a consequence: run the archive command by hand, as the server's user, on that file",
+    )
+
+
+_TESTED = re.compile(r"(?:test|\[) +! +-[ef] +[\"']?(/[^\s\"';&|]*%f[^\s\"';&|]*)")
+"""As PostgreSQL's documentation has it: never overwrite a file."""
+
+
+def _tested_file(assessment: Assessment) -> str:
+    """The file that the command wants not to be there, of the segment that fails; empty for none."""
+    archiver = assessment.snapshot.archiver.value
+    tested = _TESTED.search(command_in_force(assessment.snapshot))
+    if tested is None or archiver is None or not archiver.last_failed_wal:
+        return ""
+    return tested[1].replace("%f", archiver.last_failed_wal)
+
+
+def _see_tested(assessment: Assessment) -> Iterator[Fix]:
+    """Where the command says nothing, and a file that lies there already may be why."""
+    there, archiver = _tested_file(assessment), assessment.snapshot.archiver.value
+    if not there or assessment.last_words or archiver is None:
+        return
+    folder = assessment.snapshot.wal_disk.value.directory if assessment.snapshot.wal_disk.value else "pg_wal"
+    yield Fix(
+        "compare the file that lies there with the segment that waits: the same, or another server's?",
+        (
+            f"ls -l {quote(there)}",
+            f"cmp {quote(there)} {quote(f'{folder}/{archiver.last_failed_wal}')} && echo the same",
+        ),
+        risk="delete neither before it is known whose it is",
     )
 
 
@@ -98,6 +132,8 @@ def _how_it_ended(assessment: Assessment) -> Iterator[str]:
     meaning = _ENDS.get(code, "")
     if code == 2 and not (words and _SYNTAX.search(words)):
         meaning = ""
+    if not words and code == 1 and (there := _tested_file(assessment)):
+        yield f"`test ! -f` ends so, without a word, where {there} is there already: compare it with pg_wal's"
     silent = "" if words else ", and nothing that it printed is there"
     yield f"it ends with exit code {code}{', ' + meaning if meaning else ''}{silent} (the server's log)"
 
@@ -107,18 +143,14 @@ def in_its_own_words(finding: Finding, assessment: Assessment) -> Finding:
     words = assessment.last_words
     if not words:
         return finding
-    line = words if len(words) <= _LINE_TOLD else f"{words[: _LINE_TOLD - 1]}…"
     return replace(
         finding,
-        title=f"{finding.title}, and says: {line}",
+        title=f"{finding.title}, and says: {short(words)}",
         evidence=(
             "no cause is known here for the command's own last line, which is told as it is",
             *finding.evidence,
         ),
     )
-
-
-_LINE_TOLD = 160
 
 
 def _process(archiver: ArchiverFacts | None) -> str:
@@ -241,6 +273,10 @@ def never_archived(assessment: Assessment) -> Iterator[Finding]:
         )
 
 
+_LONG_OPEN_S = 86_400.0
+"""Of writes that a lost disk would take, because nothing ends their segment."""
+
+
 def no_timeout(assessment: Assessment) -> Iterator[Finding]:
     """archive_timeout = 0: a quiet server may keep hours of writes in an unfinished segment."""
     snapshot = assessment.snapshot
@@ -248,10 +284,15 @@ def no_timeout(assessment: Assessment) -> Iterator[Finding]:
         return
     if assessment.state not in (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.NEVER):
         return
+    lag = assessment.lag
+    open_s = lag.seconds if lag is not None and not lag.idle and not lag.segments else None
+    long = open_s is not None and open_s > _LONG_OPEN_S
     yield Finding(
         "no-archive-timeout",
-        Severity.NOTE,
-        "archive_timeout is 0: a segment is archived only when it is full",
+        Severity.WARNING if long else Severity.NOTE,
+        f"what was written in the last {duration_text(open_s)} is in no archive: archive_timeout is 0"
+        if long
+        else "archive_timeout is 0: a segment is archived only when it is full",
         ("what is written to an unfinished segment has no time limit (pg_settings)",),
         "set archive_timeout (60 s at least) if the recovery point must be bounded in time",
         Snapshot.settings,

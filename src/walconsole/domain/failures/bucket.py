@@ -9,6 +9,7 @@ from walconsole.domain.patience import OVERDUE
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import ArchiverState
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.clocks import measured_skew
 from walconsole.domain.standing.copies import copies, stored_age
 from walconsole.domain.standing.elsewhere import elsewhere
 from walconsole.domain.standing.exposure import alike_holds
@@ -22,6 +23,7 @@ from walconsole.domain.standing.refusals import (
     fixes_for,
     of_problem,
     of_result,
+    of_words,
     phrase_here,
 )
 from walconsole.domain.standing.remedies import archive_by_hand, base_backup, ours_in_force
@@ -29,9 +31,6 @@ from walconsole.domain.standing.slowness import slowness
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.store.answers import FOLDER_CODES, UNREAD_PLACE, Meaning
 from walconsole.domain.wal import wal_name
-
-SKEW_LIMIT_S = 60.0
-"""S3 refuses a request whose clock is off by 15 minutes; a minute is worth a word."""
 
 _CERTAIN = frozenset({"bucket-404", "key-403", "clock-skew", "no-key"})
 """What does not pass by itself; a store that cannot be reached, or fails, may."""
@@ -257,36 +256,27 @@ def _command_text(snapshot: Snapshot) -> str:
 
 def clock_skew(assessment: Assessment) -> Iterator[Finding]:
     """The host's clock against the store's: S3 refuses requests that are 15 minutes off."""
-    snapshot = assessment.snapshot
-    host = snapshot.host.value
-    if any(of_result(result) is Meaning.CLOCK_SKEW for _, result in assessment.refused_checks):
+    snapshot, host = assessment.snapshot, assessment.snapshot.host.value
+    skew = measured_skew(snapshot)
+    if host is None or not skew or _told_of_the_clock(assessment):
         return  # the archiver's own view says it
-    for copy, reading in copies(snapshot):
-        bucket = reading.value
-        if host is None or bucket is None or bucket.store_clock_offset_s is None:
-            continue
-        skew = host.clock_offset_s - bucket.store_clock_offset_s
-        if abs(skew) > SKEW_LIMIT_S:
-            direction = "ahead of" if skew > 0 else "behind"
-            yield Finding(
-                "clock-skew",
-                Severity.WARNING,
-                f"the droplet's clock is {abs(skew):.0f} s {direction} the store's",
-                (f"host {host.clock_offset_s:+.0f} s, {copy} store {bucket.store_clock_offset_s:+.0f} s",),
-                "let the droplet keep its time with NTP: S3 refuses requests 15 minutes off",
-                Snapshot.host,
-                proof=(
-                    Proof(
-                        f"clock {host.clock:.3f} s, the console's {host.clock_read_at:.3f} s",
-                        "date on the droplet",
-                    ),
-                    Proof(
-                        f"Date {bucket.store_clock_offset_s:+.0f} s from the console's clock", reading.source
-                    ),
-                ),
-                fixes=fixes_for(snapshot, Meaning.CLOCK_SKEW),
-            )
-            return
+    yield Finding(
+        "clock-skew",
+        Severity.WARNING,
+        skew[0].text,
+        (f"host {host.clock_offset_s:+.0f} s from the console's clock",),
+        "let the droplet keep its time with NTP: S3 refuses requests 15 minutes off",
+        Snapshot.host,
+        proof=skew[1:],
+        fixes=fixes_for(snapshot, Meaning.CLOCK_SKEW),
+    )
+
+
+def _told_of_the_clock(assessment: Assessment) -> bool:
+    words = assessment.words_of_refusal if assessment.has_failed else ()
+    return any(of_result(result) is Meaning.CLOCK_SKEW for _, result in assessment.refused_checks) or any(
+        of_words(code, entry) is Meaning.CLOCK_SKEW for code, entry in words
+    )
 
 
 MODES: tuple[FailureMode, ...] = (

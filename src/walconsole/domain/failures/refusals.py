@@ -1,15 +1,18 @@
 """What the store answers to the archive command: from the droplet, and in the command's own words."""
 
+import re
 from collections.abc import Iterator
+from shlex import quote
 from typing import Any
 
 from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.failures.client_calls import DENIALS, is_preflight, may_list
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.clocks import measured_skew
 from walconsole.domain.standing.elsewhere import elsewhere
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
-from walconsole.domain.standing.model import Certainty, Finding, Proof, Severity
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import answers, archiver_row, log_lines, refusal, setting_row
 from walconsole.domain.standing.refusals import (
     READ_ALONE,
@@ -24,6 +27,7 @@ from walconsole.domain.standing.refusals import (
     reading_of,
     refused_here,
 )
+from walconsole.domain.standing.remedies import server_user
 from walconsole.domain.store.answers import Meaning
 from walconsole.domain.store.printed import code_in
 
@@ -43,6 +47,10 @@ def production_refused(assessment: Assessment) -> Iterator[Finding]:
         return
     code, meaning = most_telling(words)
     if meaning in DENIALS and is_preflight(assessment):
+        return
+    over_ssh = next((host for _, entry in reversed(words) if (host := _ssh_host(entry.text))), "")
+    if meaning in _NOT_REACHED and over_ssh:
+        yield _by_ssh(assessment, over_ssh, tuple(entry for _, entry in words))
         return
     yield _by_words(assessment, code, meaning, tuple(entry for of_code, entry in words if of_code == code))
 
@@ -115,7 +123,8 @@ def _by_words(assessment: Assessment, code: str, meaning: Meaning, alike: tuple[
     if listed:
         meaning = Meaning.NO_PERMISSION
     known, noted = REFUSALS[meaning], _noted(snapshot, code)
-    proved = bool(here) and not known.surer  # the spool is the same witness as the words
+    skew = measured_skew(snapshot) if meaning is Meaning.CLOCK_SKEW else ()
+    proved = bool(here or skew) and not known.surer  # the spool is the same witness as the words
     return Finding(
         known.rule,
         Severity.CRITICAL,
@@ -124,6 +133,7 @@ def _by_words(assessment: Assessment, code: str, meaning: Meaning, alike: tuple[
             f"{alike[-1].text} (the archive command's own words)",
             *(["the same key may list the bucket (rclone on the droplet)"] if listed else []),
             *(f"from here: {proof.text}" for copy in here[:1] for proof in refusal(copy)),
+            *(proof.text for proof in skew[:1]),
             *elsewhere(snapshot),
         ),
         known.remedy,
@@ -131,6 +141,7 @@ def _by_words(assessment: Assessment, code: str, meaning: Meaning, alike: tuple[
         since=assessment.failing_since,
         proof=(
             *noted,
+            *skew,
             *log_lines(snapshot, alike),
             *(proof for copy in here for proof in refusal(copy)),
             *setting_row(snapshot, "archive_command"),
@@ -139,6 +150,49 @@ def _by_words(assessment: Assessment, code: str, meaning: Meaning, alike: tuple[
         fixes=fixes_for(snapshot, meaning),
         certainty=Certainty.PROVED if proved else Certainty.LIKELY,
         surer="" if proved else "ask the store from the droplet, with the archiver's own configuration",
+    )
+
+
+_NOT_REACHED = frozenset({Meaning.UNREACHABLE, Meaning.NAME_INVALID, Meaning.INTERRUPTED})
+_SSH = re.compile(
+    r"^ssh: (?:connect to host|Could not resolve hostname) (\w[\w.:%-]{0,254}?)(?: port \d+)?: "
+)
+
+
+def _ssh_host(text: str) -> str:
+    """The host that ssh could not reach, as it says itself; empty where the words are none of ssh's."""
+    match = _SSH.match(text)
+    return match[1] if match is not None else ""
+
+
+def _by_ssh(assessment: Assessment, host: str, said: tuple[LogEntry, ...]) -> Finding:
+    """The archive is on another host, which no store's words are about."""
+    snapshot, user = assessment.snapshot, server_user(assessment.snapshot)
+    return Finding(
+        "endpoint-wrong",
+        Severity.CRITICAL,
+        f"the host that it archives to cannot be reached by ssh: {host}",
+        (f"{said[-1].text} (the archive command's own words)",),
+        "look at its name and address, its sshd, and the network and firewalls between",
+        Snapshot.log,
+        since=assessment.failing_since,
+        proof=(
+            *log_lines(snapshot, said),
+            *setting_row(snapshot, "archive_command"),
+            *archiver_row(snapshot),
+        ),
+        fixes=(
+            Fix(
+                "reach it as the server's user does",
+                (
+                    f"getent hosts {quote(host)}",
+                    f"runuser -u {quote(user)} -- ssh -v -o BatchMode=yes -o ConnectTimeout=10 "
+                    f"{quote(host)} true",
+                ),
+            ),
+        ),
+        certainty=Certainty.LIKELY,
+        surer="reach it from the droplet, as the server's user",
     )
 
 

@@ -27,6 +27,7 @@ def slot_retention(assessment: Assessment) -> Iterator[Finding]:
         return
     limit = facts.max_wal_bytes or _RETAINED_SEGMENTS * server.segment_bytes
     held = [slot for slot in facts.slots if not slot.active and _keeps(slot, limit)]
+    held = held or [slot for slot in facts.slots if _far_behind(slot, limit, snapshot)]
     if not held and (facts.summarizer_behind_bytes or 0) <= limit:
         return
     if (ready_count(snapshot) or 0) > _LOW_BACKLOG and not held:
@@ -38,6 +39,24 @@ def _keeps(slot: ReplicationSlot, limit: int) -> bool:
     if slot.wal_status in ("extended", "unreserved"):
         return True
     return (slot.retained_bytes or 0) > limit
+
+
+def _far_behind(slot: ReplicationSlot, limit: int, snapshot: Snapshot) -> bool:
+    """Whether it is read, and keeps so much all the same that the disk is in danger by it."""
+    disk = snapshot.wal_disk.value
+    kept = slot.retained_bytes or 0
+    return slot.active and disk is not None and kept > limit and kept > _LARGE_SHARE * disk.total_bytes
+
+
+_LARGE_SHARE = 0.25
+
+
+def _share(snapshot: Snapshot, kept: int | None) -> str:
+    """How much of pg_wal's file system that is, where it is much of it."""
+    disk = snapshot.wal_disk.value
+    if disk is None or not disk.total_bytes or not kept or kept < _LARGE_SHARE * disk.total_bytes:
+        return ""
+    return f", {kept / disk.total_bytes:.0%} of its file system"
 
 
 def _urgency(assessment: Assessment) -> Severity:
@@ -53,34 +72,44 @@ def _by_slot(assessment: Assessment, facts: RetentionFacts, held: list[Replicati
     kept = keepers(snapshot, now)
     told = any(each.startswith(f"slot {worst.name} ") for each in kept)
     status = worst.wal_status or "n/a"
-    row = f"{worst.kind} slot, not active, wal_status {status}{lasted} (pg_replication_slots)"
+    active = "active" if worst.active else "not active"
+    row = f"{worst.kind} slot, {active}, wal_status {status}{lasted} (pg_replication_slots)"
     return Finding(
         "slot-retention",
         _urgency(assessment),
-        f"replication slot {worst.name} keeps {bytes_text(worst.retained_bytes)} of WAL that nobody reads",
+        f"replication slot {worst.name} keeps {bytes_text(worst.retained_bytes)} of WAL that "
+        f"{'is read too slowly' if worst.active else 'nobody reads'}{_share(snapshot, worst.retained_bytes)}",
         (
             *([] if told else [row]),
             f"{plural(ready_count(snapshot) or 0, 'segment waits', 'segments wait')} for the archiver: "
             "it is not what keeps WAL",
             *kept,
         ),
-        "bring its reader back, else drop the slot; max_slot_wal_keep_size bounds what a slot may keep",
+        f"see why its reader {worst.reader or 'is slow'} does not keep up (pg_stat_replication, its own "
+        f"log); "
+        "max_slot_wal_keep_size bounds what a slot may keep"
+        if worst.active
+        else "bring its reader back, else drop the slot; max_slot_wal_keep_size bounds what a slot may keep",
         Snapshot.retention,
         since=since,
         proof=tuple(_row(snapshot, slot) for slot in facts.slots),
         fixes=(
-            Fix(
-                f"drop the slot, where its reader will not come back: {worst.name}",
-                (f"SELECT pg_drop_replication_slot('{worst.name}');",),
-                risk="a standby or subscriber that still needs it must be made anew",
-                subject=worst.name,
-            ),
+            *(() if worst.active else (_drop(worst),)),
             Fix(
                 "bound what slots may keep",
                 ("ALTER SYSTEM SET max_slot_wal_keep_size = '10GB';", "SELECT pg_reload_conf();"),
                 risk="a slot that falls further behind is lost",
             ),
         ),
+    )
+
+
+def _drop(slot: ReplicationSlot) -> Fix:
+    return Fix(
+        f"drop the slot, where its reader will not come back: {slot.name}",
+        (f"SELECT pg_drop_replication_slot('{slot.name}');",),
+        risk="a standby or subscriber that still needs it must be made anew",
+        subject=slot.name,
     )
 
 

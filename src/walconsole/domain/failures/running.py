@@ -1,22 +1,17 @@
-"""How the archive command runs: it dies, hangs, finds no room, or is asked for what is gone."""
+"""How the archive command runs: it dies, hangs, or is asked for what is gone."""
 
-import re
 from collections.abc import Iterator
-from shlex import quote
 
-from walconsole.domain.facts import log_languages as languages
 from walconsole.domain.facts.evidence import ChildProcess, LogEntry, LogKind
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import is_failing, ready_count
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.failure_log import (
-    COUNTED_UP_TO,
-)
+from walconsole.domain.standing.deaths import death_of
+from walconsole.domain.standing.failure_log import COUNTED_UP_TO, short, without_prefix
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, command_and_archiver, log_lines
-from walconsole.domain.standing.remedies import is_ours, ours_in_force, server_user
-from walconsole.domain.standing.room import seen_full
+from walconsole.domain.standing.remedies import is_ours, ours_in_force
 from walconsole.domain.standing.unreachable import LINK_CODES, NO_CLUSTER, SHELL_CODES
 from walconsole.domain.units import duration_text, plural
 
@@ -29,65 +24,6 @@ _LAST_SIGNAL = 64
 """signal(7): SIGRTMAX. ssh and rsync end with 255, and no signal is meant."""
 
 
-def disk_full(assessment: Assessment) -> Iterator[Finding]:
-    """The log says that a file system is full, and nothing has been archived since."""
-    snapshot = assessment.snapshot
-    lines = [entry for entry in assessment.newest_lines if entry.kind is LogKind.DISK_FULL]
-    if not lines or not assessment.troubled:
-        return
-    words = " ".join(entry.text for entry in lines)
-    full = seen_full(snapshot, words)
-    quota = full is None and _QUOTA.search(lines[-1].text) is not None
-    title = _FULL_QUOTA if quota else "no space left on a file system that archiving needs"
-    yield Finding(
-        "disk-full",
-        Severity.CRITICAL,
-        title if full is None else f"no {full.what} left on {full.path}, which archiving needs",
-        (lines[-1].text, *((full.proof.text,) if full is not None else ())),
-        f"raise the quota of {server_user(snapshot)} there, or make room among its files"
-        if quota
-        else "find which one (df -h; the command's temporary folder, its log, pg_wal) and make room; "
-        "never delete from pg_wal",
-        Snapshot.wal_disk,
-        since=lines[0].at,
-        proof=(
-            *log_lines(snapshot, lines),
-            *((full.proof,) if full is not None else _pg_wal_room(snapshot)),
-        ),
-        fixes=(
-            _quotas(snapshot)
-            if quota
-            else Fix(
-                "find what is full, and what fills it",
-                ("df -h", "df -i", "du -xh --max-depth=2 / | sort -h | tail"),
-                risk="never delete anything in pg_wal: the server cannot start without it",
-            ),
-            *(() if is_ours(snapshot) else ours_in_force(snapshot, "which keeps nothing on the disk")),
-        ),
-        certainty=Certainty.PROVED if full is not None else Certainty.LIKELY,
-        surer=""
-        if full is not None
-        else "nothing that was looked at is full: df -h and df -i on the droplet, and the user's quota",
-    )
-
-
-def _pg_wal_room(snapshot: Snapshot) -> tuple[Proof, ...]:
-    disk = snapshot.wal_disk.value
-    if disk is None:
-        return ()
-    return (Proof(f"{disk.directory}: {disk.free_bytes:,} bytes free", "df", snapshot.wal_disk.read_at),)
-
-
-_QUOTA = re.compile(languages.QUOTA, re.IGNORECASE)
-_FULL_QUOTA = "a quota on a file system that archiving needs is used up: df shows room all the same"
-
-
-def _quotas(snapshot: Snapshot) -> Fix:
-    user = quote(server_user(snapshot))
-    commands = (f"quota -v -u {user}", "repquota -a", "xfs_quota -x -c 'report -h'")
-    return Fix("see the quotas, of the user, its groups and the folder's project", commands)
-
-
 def crash_loop(assessment: Assessment) -> Iterator[Finding]:
     """The command dies by a signal or exits above 125: the archiver restarts, and nothing counts it."""
     snapshot = assessment.snapshot
@@ -97,19 +33,22 @@ def crash_loop(assessment: Assessment) -> Iterator[Finding]:
     alike = tuple(entry for entry in assessment.since_success if _is_uncounted(entry))
     if len(alike) == 1 and _by_hand(failure, snapshot):
         return  # somebody, or the console's own step, ended a command that hung: it is tried again
-    words = assessment.last_words
+    words, cause = assessment.last_words, death_of(failure)
+    dies = "dies and starts again" if len(alike) > 1 else "died and started again"
+    seen = _uncounted_by_the_server(assessment)
     yield Finding(
         "archiver-crash-loop",
         Severity.CRITICAL,
-        f"the archiver dies and starts again: the archive command {_how(failure)}"
-        if len(alike) > 1
-        else f"the archiver died and started again: the archive command {_how(failure)}",
+        cause.title.format(words=short(without_prefix(words)))
+        if cause.title and words
+        else f"the archiver {dies}: the archive command {_how(failure)}"
+        + (f", and says: {short(words)}" if words else ""),
         (
             f"{plural(len(alike), 'time')} since the last success (the server's log)",
             *([f"{words} (the archive command's own words)"] if words else []),
             "failed_count does not move: exits above 125 and signals are not counted",
         ),
-        "let the command end with 1 to 125 on a failure: then PostgreSQL counts it and tries again",
+        cause.remedy,
         Snapshot.log,
         "archive_command",
         since=assessment.failing_since,
@@ -117,9 +56,12 @@ def crash_loop(assessment: Assessment) -> Iterator[Finding]:
             *log_lines(snapshot, [*assessment.newest_words[-2:], *alike[-4:]]),
             *command_and_archiver(snapshot),
         ),
-        fixes=ours_in_force(snapshot, "which ends by itself, and with a status that is counted"),
-        certainty=Certainty.PROVED if _uncounted_by_the_server(assessment) else Certainty.LIKELY,
-        surer="" if _uncounted_by_the_server(assessment) else "does failed_count stand while files wait?",
+        fixes=(
+            *((Fix(cause.look, cause.commands),) if cause.commands else ()),
+            *ours_in_force(snapshot, "which ends by itself, and with a status that is counted"),
+        ),
+        certainty=Certainty.PROVED if seen else Certainty.LIKELY,
+        surer="" if seen else "does failed_count stand while files wait?",
     )
 
 
@@ -302,33 +244,6 @@ def log_unreadable(assessment: Assessment) -> Iterator[Finding]:
 
 
 MODES: tuple[FailureMode, ...] = (
-    FailureMode(
-        "disk-full",
-        Page(
-            title="no space left for what archiving needs",
-            symptom="`No space left on device` in the log.",
-            cause=(
-                "The file system of the command's temporary files, of its log, or of pg_wal itself is full "
-                "(or has no inodes)."
-            ),
-            signal=(
-                "The line in the log since the last success. It is proved where the file system of the path "
-                "that it names (else of pg_wal, /tmp, /var/tmp or /var/log) is seen to be full for the "
-                "server's user; a quota is not seen."
-            ),
-            fix=(
-                "Find which one, and make room.\n\n"
-                "```\n"
-                "df -h; df -i\n"
-                "du -xh --max-depth=2 / | sort -h | tail\n"
-                "```"
-            ),
-            never="Never delete anything in pg_wal: the server cannot start without it.",
-            source="openlibrary#13549",
-        ),
-        look=disk_full,
-        explains=("failing", "stalled", "permission", "archiver-crash-loop"),
-    ),
     FailureMode(
         "archiver-crash-loop",
         Page(

@@ -191,6 +191,11 @@ def _last_cycle(words: tuple[LogEntry, ...]) -> tuple[LogEntry, ...]:
     return words[-best:] if best else words
 
 
+_FOLLOWS = re.compile(
+    r"^rsync(?: error: unexplained error|: connection unexpectedly closed)"
+    r"|^(?:lost connection|Connection closed)\s*$|^scp: Connection closed"
+)
+"""What a program says after another one that it runs has told why."""
 _TELLING = re.compile(
     rf"error|fail|cannot|could not|unable|refused|not "
     rf"found|{languages.DENIED}|{languages.ABSENT}|{languages.SEALED}",
@@ -201,6 +206,7 @@ _TELLING = re.compile(
 def last_words(words: Sequence[LogEntry]) -> str:
     """The last line that says what is wrong, else the last one; an error with its details."""
     lines = [entry for entry in words[-20:] if entry.kind is not LogKind.DETAIL]
+    lines = [entry for entry in lines if not _FOLLOWS.search(entry.text)] or lines
     told = [entry for entry in lines if entry.kind in _OWN_WORDS or _TELLING.search(entry.text)]
     last = (told or lines)[-1:]
     if not last:
@@ -212,6 +218,21 @@ def last_words(words: Sequence[LogEntry]) -> str:
         entry.text[max(0, servers_level(entry.text)[1]) :] for entry in after if entry.kind is LogKind.DETAIL
     )
     return " ".join((last[0].text.strip(), *details))
+
+
+_LINE_TOLD = 160
+
+
+def short(words: str) -> str:
+    """The words as a title has room for them."""
+    return words if len(words) <= _LINE_TOLD else f"{words[: _LINE_TOLD - 1]}…"
+
+
+def without_prefix(words: str) -> str:
+    """A message of the server's own without its prefix and level; of one with a DETAIL that alone."""
+    _, detail, told = words.rpartition("DETAIL:  ")
+    level, at = servers_level(words)
+    return told if detail else words[at:].partition(":  ")[2] if level else words
 
 
 def matching(words: Sequence[LogEntry], wanted: re.Pattern[str]) -> tuple[LogEntry, ...]:

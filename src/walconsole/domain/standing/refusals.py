@@ -48,6 +48,13 @@ _ENDPOINT_REMEDY = (
     "check endpoint, region and address style in the client's configuration, then DNS, TLS and the network"
 )
 _UNREACHED = Refusal("endpoint-wrong", "cannot be reached as the archiver is configured", _ENDPOINT_REMEDY)
+_UNTRUSTED = Refusal(
+    "endpoint-wrong",
+    "cannot be reached by TLS: a certificate that is not trusted (expired, not valid yet, of an unknown "
+    "authority), or no TLS there",
+    "look at the certificate's dates and issuer, at the droplet's clock, and at its ca-certificates",
+    "cannot be reached by TLS: its certificate is not trusted, or it speaks no TLS",
+)
 _ELSEWHERE = Refusal(
     "endpoint-wrong",
     "is another, or signs for another region, than the archiver is configured for",
@@ -165,7 +172,7 @@ REFUSALS: dict[Meaning, Refusal] = dict.fromkeys(Meaning, _NOT_UNDERSTOOD) | {
     Meaning.NAME_INVALID: _UNREACHED,
     Meaning.NOT_S3: _UNREACHED,
     Meaning.UNREACHABLE: _UNREACHED,
-    Meaning.UNTRUSTED: _UNREACHED,
+    Meaning.UNTRUSTED: _UNTRUSTED,
     Meaning.INTERRUPTED: Refusal(
         "endpoint-wrong",
         "waited in vain for the rest of the archiver's request",
