@@ -96,9 +96,14 @@ def test_a_place_that_nothing_reaches_is_refused_with_the_page_that_explains_it(
 
 
 def test_what_is_not_archived_yet_may_come_from_the_old_servers_pg_wal() -> None:
-    told = of(nightly(), read_target(RecoverTo.LSN, format_lsn((NEWEST.number + 9) * SEGMENT), timeline=2))
+    ahead = (NEWEST.number + 9) * SEGMENT
+    there, archiver = read_target(RecoverTo.LSN, format_lsn(ahead), timeline=2), nightly().archiver
+    assert archiver.value is not None
+    writes = replace(archiver, value=replace(archiver.value, lsn=ahead))
+    told = of(replace(nightly(), archiver=writes), there)
     assert told.possible
     assert [each.trap for each in told.warnings] == [Trap.AFTER_ARCHIVE]
+    assert not of(nightly(), there).possible, "the server that runs has not written it"
 
 
 def test_on_the_host_that_the_profile_names_nothing_of_the_droplet_is_in_the_way() -> None:

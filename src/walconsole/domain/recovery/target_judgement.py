@@ -80,13 +80,15 @@ class TargetKnown:
     `lsn` is the target's place in the WAL (bytes), which a found moment tells of a transaction or a restore
     point. `last_commit` is when the last transaction that the archive holds was committed (seconds since the
     epoch), where the WAL was read up to its end. `more_wal`: the old server's pg_wal may be had, which goes
-    on after the archive's end, up to `now` at most (seconds since the epoch).
+    on after the archive's end, up to `now` at most (seconds since the epoch), and where that server runs
+    little further than `written` (bytes), its write position.
     """
 
     lsn: int | None = None
     last_commit: float | None = None
     more_wal: bool = False
     now: float | None = None
+    written: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,11 @@ class _Judging:
         if route is not None:
             return self._of(route, loss=self._behind(lsn))
         spans = tuple(_Span(each.since_lsn, each.until_lsn, each) for each in self.windows)
+        written = self.known.written
+        if written is not None and lsn > written + self.found.cluster.segment_bytes:
+            why = f"{format_lsn(lsn)} is {bytes_text(lsn - written)} ahead of where the server writes"
+            nothing = Concern(why, "recover to the archive's end: --to-latest", Trap.AFTER_ARCHIVE)
+            return self._of(None, refused=(nothing,))
         refused = _outside(spans, lsn, lambda at: format_lsn(int(at)), bytes_text)
         if refused.trap is Trap.AFTER_ARCHIVE and self.known.more_wal:
             return self._from_pg_wal(refused)

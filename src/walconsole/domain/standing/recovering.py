@@ -43,7 +43,7 @@ def foreseen(
         wish,
         found,
         host_of(snapshot) if wish.place.in_place else spare_of(snapshot) or host_of(snapshot),
-        known=TargetKnown(lsn, last_commit, now=assessment.now),
+        known=TargetKnown(lsn, last_commit, now=assessment.now, written=written_to(snapshot)),
         left_out=left_out,
         earlier=drills.good if drills is not None else None,
     )
@@ -70,6 +70,12 @@ def host_of(snapshot: Snapshot) -> RecoveryHost:
         called=_called(snapshot),
         has_pgbackrest=any(each.tool == Writer.PGBACKREST for each in _found(snapshot)),
     )
+
+
+def written_to(snapshot: Snapshot) -> int | None:
+    """The write position of a server that answers (bytes), None where none does."""
+    archiver = snapshot.archiver
+    return archiver.value.lsn if archiver.value is not None and archiver.problem is None else None
 
 
 def _found(snapshot: Snapshot) -> tuple[FoundCopy, ...]:

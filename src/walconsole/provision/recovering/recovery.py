@@ -17,6 +17,7 @@ from walconsole.domain.recovery.recover_plan import RecoveryPlan, RecoveryWish, 
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState, read_recovery
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget
 from walconsole.domain.recovery.target_judgement import TargetKnown
+from walconsole.domain.standing.recovering import written_to
 from walconsole.domain.standing.recovery import restorable
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
@@ -185,7 +186,7 @@ printf '\\001'
             host,
             left_out=left_out,
             earlier=earlier,
-            known=TargetKnown(now=self.site.clock.now()),
+            known=TargetKnown(now=self.site.clock.now(), written=written_to(snapshot)),
         )
 
     async def _called(self, snapshot: Snapshot) -> OwnRestore:
