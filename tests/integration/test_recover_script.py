@@ -165,7 +165,7 @@ def test_a_backup_of_pgbackrests_with_two_tablespaces(recoveries: Recoveries) ->
     server.run(["mkdir", str(late)])
     server.sql(f"CREATE TABLESPACE late LOCATION '{late}'")
     recoveries.begin("20261128T150200Z", "latest", backup=label, old=str(server.data_dir))
-    assert recoveries.run("note", "pgbackrest", options).status == 0
+    assert recoveries.run("note", "pgbackrest", f"pgbackrest {options}").status == 0
     ended = recoveries.run("restore")
     assert (ended.status, f"the tablespace at {late} was made after {label}" in ended.stderr) == (2, True)
 
