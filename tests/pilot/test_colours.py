@@ -19,10 +19,11 @@ def _words(row: list[Cell]) -> list[Cell]:
     return [cell for cell in row if cell.text.isalnum()]
 
 
-async def _shown(app: WalconsoleApp, terminal: str, system: str) -> list[list[Cell]]:
+async def _shown(app: WalconsoleApp, system: str, *terminals: str) -> list[list[list[Cell]]]:
+    """What the app shows, as each of these terminals draws it."""
     async with app.run_test(size=(80, 30)) as pilot:
         await settle(pilot)
-        return cells(app, system, TERMINALS[terminal])
+        return [cells(app, system, TERMINALS[terminal]) for terminal in terminals]
 
 
 def _check(rows: list[list[Cell]]) -> None:
@@ -49,11 +50,11 @@ def _check(rows: list[list[Cell]]) -> None:
 async def test_all_is_readable_in_any_depth(monkeypatch: pytest.MonkeyPatch, theme: str, system: str) -> None:
     monkeypatch.setenv("NO_COLOR", "")  # empty is not set
     monkeypatch.setattr("textual.constants.COLOR_SYSTEM", system)
-    for terminal in ("VGA", "xterm"):
-        app = stage(incident(), theme=theme)
-        assert app.console.color_system == system
-        assert not app.no_color
-        _check(await _shown(app, terminal, system))
+    app = stage(incident(), theme=theme)
+    assert app.console.color_system == system
+    assert not app.no_color
+    for rows in await _shown(app, system, "VGA", "xterm"):
+        _check(rows)
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -63,7 +64,6 @@ async def test_without_colour_the_terminals_own_two_are_used(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setattr("textual.constants.COLOR_SYSTEM", system)
-    for terminal in ("xterm", "xterm on white"):
-        rows = await _shown(stage(incident(), theme=theme), terminal, system)
+    for rows in await _shown(stage(incident(), theme=theme), system, "xterm", "xterm on white"):
         assert len({frozenset((cell.ink, cell.ground)) for row in rows for cell in row}) == 1
         _check(rows)

@@ -21,10 +21,13 @@ NAMES = [spec.name for spec in PANES]
 
 @pytest.mark.parametrize("state", STATES)
 async def test_every_state_shows_its_verdict_first_at_every_size(state: str) -> None:
-    for size in SIZES[:5]:
-        app = stage(STATES[state](), lines=log_lines())
-        async with app.run_test(size=size) as pilot:
-            await settle(pilot)
+    app = stage(STATES[state](), lines=log_lines())
+    async with app.run_test(size=SIZES[0]) as pilot:
+        await settle(pilot)
+        for size in SIZES[:5]:
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert app.size == size
             first = screen_text(app).split("\n")[0]
             assert app.dashboard.verdict.word
             assert app.dashboard.verdict.sign in first

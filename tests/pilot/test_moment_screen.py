@@ -252,7 +252,11 @@ def _exported(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("made", [found_moments, hostile_moments], ids=["plain", "hostile"])
+@pytest.mark.parametrize(
+    "made",
+    [pytest.param(found_moments, marks=pytest.mark.long), hostile_moments],  # plain is in most tests here
+    ids=["plain", "hostile"],
+)
 async def test_it_holds_at_every_size(size: tuple[int, int], made: Callable[[], FoundMoments]) -> None:
     app = staged(ScriptedSearch(), made())
     async with app.run_test(size=size) as pilot:

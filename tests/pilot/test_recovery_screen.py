@@ -166,8 +166,22 @@ async def test_every_pane_is_explained(pane: str) -> None:
         await until(pilot, lambda: isinstance(app.screen, RecoveryScreen))
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("state", ["broken", "none_taken", "not_read", "hostile_names"])
+OTHER_STATES = ("broken", "none_taken", "not_read")
+
+
+@pytest.mark.parametrize(
+    ("state", "size"),
+    [
+        *(("hostile_names", size) for size in SIZES),
+        *((state, (120, 36)) for state in OTHER_STATES),
+        *(
+            pytest.param(state, size, marks=pytest.mark.long)  # each is resized to all of them above
+            for state in OTHER_STATES
+            for size in SIZES
+            if size != (120, 36)
+        ),
+    ],
+)
 async def test_every_key_at_every_size_and_resized(state: str, size: tuple[int, int]) -> None:
     app = stage(RECOVERIES[state]())
     async with app.run_test(size=size) as pilot:

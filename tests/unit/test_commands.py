@@ -143,7 +143,8 @@ def test_the_man_page_names_every_option(command: Command, capsys: pytest.Captur
     with pytest.raises(SystemExit):
         main([command.name, "--help"])
     options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out.partition("exit codes")[0]))
-    assert {option for option in options if option.replace("-", "\\-") not in man_page()} == set()
+    page = man_page()
+    assert {option for option in options if option.replace("-", "\\-") not in page} == set()
 
 
 def test_the_man_page_is_typeset_without_a_warning() -> None:
