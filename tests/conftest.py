@@ -20,6 +20,7 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
 
 idle.wait_so()
 
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
@@ -57,6 +58,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     mark = item.get_closest_marker("root")
     if mark is not None and os.geteuid() != 0:
         pytest.skip(str(mark.args[0]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """A program that a test runs in this process notes what would end it: later that ends the run again."""
+    before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
+    try:
+        return (yield)
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
 
 
 @pytest.hookimpl(wrapper=True)

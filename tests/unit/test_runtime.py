@@ -471,3 +471,15 @@ async def test_a_droplet_that_ends_by_itself_is_told(monkeypatch: pytest.MonkeyP
 
 async def test_a_droplet_that_never_started_is_stopped_at_once() -> None:
     await SandboxProcess(DemoWish("incident"), lambda _: None).stop()
+
+
+_BEFORE = {number: signal.getsignal(number) for number in _ENDING}
+
+
+def test_a_program_that_was_run_in_this_process_noted_what_would_end_it() -> None:
+    Stop().install()
+    assert {signal.getsignal(number) for number in _ENDING}.isdisjoint(_BEFORE.values())
+
+
+def test_and_a_run_of_tests_is_still_ended_by_it() -> None:
+    assert {number: signal.getsignal(number) for number in _ENDING} == _BEFORE
