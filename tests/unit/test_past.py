@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -200,6 +201,31 @@ def test_a_file_that_is_damaged_is_kept_aside(file: HistoryFile) -> None:
     file.write("db", [PastReading(HOUR, 1)])
     assert file.readings("db", 0) == [PastReading(HOUR, 1)]
     assert file.path.with_name("history.db.unreadable-1").read_bytes().startswith(b"this is no")
+
+
+def test_a_file_that_is_damaged_in_its_midst_is_kept_aside(file: HistoryFile) -> None:
+    """Its first page, by which it is opened, is as it was."""
+    for hour in range(40):
+        file.write("db", list(hours(HOUR + hour * BLOCK_S, HOUR + (hour + 1) * BLOCK_S, 30)))
+    with sqlite3.connect(file.path) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = file.path.read_bytes()
+    file.path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    with pytest.raises(RegisterError, match="a new one is begun"):
+        file.write("db", [PastReading(HOUR + 50 * BLOCK_S, 1)])
+    assert file.path.with_name("history.db.unreadable-1").stat().st_size == len(whole)
+    file.write("db", [PastReading(HOUR + 50 * BLOCK_S, 1)])
+    assert file.readings("db", 0) == [PastReading(HOUR + 50 * BLOCK_S, 1)]
+
+
+def test_it_is_read_while_another_writes(file: HistoryFile) -> None:
+    file.write("db", [PastReading(HOUR, 1)])
+    with closing(sqlite3.connect(file.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("DELETE FROM fresh")
+        assert file.readings("db", 0) == [PastReading(HOUR, 1)]
+        with pytest.raises(RegisterError, match="locked"):
+            file.write("db", [PastReading(HOUR + 1, 2)])
 
 
 def test_a_disk_that_is_full_is_said_and_nothing_is_taken_away(file: HistoryFile) -> None:

@@ -8,7 +8,7 @@ add to the same hours, and a reading of the same second is the same.
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import pairwise
 
 from walconsole.domain.fleet.kept import FleetMoment, KeptRow, listed, worst_levels
@@ -35,6 +35,7 @@ LIMIT_BYTES = 200 * 1024 * 1024
 VERSION = 3
 _BUSY_S = 2.0
 _MOST_KEPT_ASIDE = 3
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _MOST_SAID = 20_000
 """Changes of a cluster's verdict, and findings: a flapping one must not push the rest out."""
 _MOST_BLOCKS_AT_ONCE = 48
@@ -82,21 +83,21 @@ class HistoryFile:
         """The hours since the epoch of which whole screens are kept, in their order."""
         if not self.path.exists():
             return []
-        with self._open() as database:
+        with self._read() as database:
             return history_screens.hours(database, cluster)
 
     def screen_levels(self, cluster: str) -> list[tuple[float, str]]:
         """When the first line's level became another, oldest first; the first is where the screens begin."""
         if not self.path.exists():
             return []
-        with self._open() as database:
+        with self._read() as database:
             return history_screens.levels(database, cluster)
 
     def screens_of(self, cluster: str, hour: int) -> list[Frame]:
         """What is kept of that hour, oldest first."""
         if not self.path.exists():
             return []
-        with self._open() as database:
+        with self._read() as database:
             return history_screens.frames_of(database, cluster, hour)
 
     def keep_rows(self, cluster: str, rows: Sequence[KeptRow]) -> None:
@@ -111,7 +112,7 @@ class HistoryFile:
         """
         if not self.path.exists():
             return None
-        with self._open() as database:
+        with self._read() as database:
             begin = history_rows.first(database, [cluster for cluster, _ in clusters])
             if begin is None:
                 return None
@@ -128,14 +129,14 @@ class HistoryFile:
         """When the worst of these clusters' levels became another, oldest first."""
         if not self.path.exists():
             return []
-        with self._open() as database:
+        with self._read() as database:
             return worst_levels(history_rows.changes(database, clusters))
 
     def list_beside(self, clusters: Sequence[str], at: float, step: int) -> float | None:
         """When the list was seen a minute or more before (-1) or after (1) then; None where it was not."""
         if not self.path.exists():
             return None
-        with self._open() as database:
+        with self._read() as database:
             return history_rows.beside(database, clusters, at, step)
 
     def tidy(self, cluster: str, now: float) -> None:
@@ -159,7 +160,7 @@ class HistoryFile:
         if not self.path.exists():
             return []
         first = int(since)
-        with self._open() as database:
+        with self._read() as database:
             blocks = database.execute(
                 "SELECT readings FROM blocks WHERE cluster = ? AND hour >= ? ORDER BY hour",
                 (cluster, first // BLOCK_S),
@@ -172,7 +173,7 @@ class HistoryFile:
         """When it became so, the level and the first line, oldest first."""
         if not self.path.exists():
             return []
-        with self._open() as database:
+        with self._read() as database:
             return database.execute(
                 "SELECT at, level, text FROM verdicts WHERE cluster = ? AND at >= ? ORDER BY at",
                 (cluster, int(since)),
@@ -182,25 +183,32 @@ class HistoryFile:
         """Key, when it came, when it went (None: it is there), severity and title, oldest first."""
         if not self.path.exists():
             return []
-        with self._open() as database:
+        with self._read() as database:
             return database.execute(
                 "SELECT key, began, ended, severity, title FROM findings"
                 " WHERE cluster = ? AND (ended IS NULL OR ended >= ?) ORDER BY began, key",
                 (cluster, int(since)),
             ).fetchall()
 
+    def _read(self) -> AbstractContextManager[sqlite3.Connection]:
+        """What others write meanwhile is not waited for."""
+        return self._open("reading", "BEGIN")
+
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it, or nothing."""
+    def _open(self, doing: str = "keeping", begin: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it, or nothing. A file that is damaged somewhere is put aside."""
         try:
             with closing(self._connected()) as database:
-                database.execute("BEGIN IMMEDIATE")
+                database.execute(begin)
                 yield database
                 database.commit()
         except (sqlite3.Error, OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             remedy = "nothing is kept of the past until then: see to the file and its folder"
-            raise RegisterError(f"keeping the past in {self.path}", why, remedy) from None
+            if isinstance(error, sqlite3.Error) and error.sqlite_errorcode in _DAMAGED:
+                self._put_aside()
+                remedy = "what was kept stays beside it, and a new one is begun: look again"
+            raise RegisterError(f"{doing} the past in {self.path}", why, remedy) from None
 
     def _connected(self) -> sqlite3.Connection:
         try:
@@ -208,10 +216,13 @@ class HistoryFile:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise
-            keep_aside(self.path, _MOST_KEPT_ASIDE)  # damaged, or no database at all
-            for beside in ("-wal", "-shm"):
-                self.path.with_name(f"{self.path.name}{beside}").unlink(missing_ok=True)
+            self._put_aside()  # damaged, or no database at all
             return self._connect()
+
+    def _put_aside(self) -> None:
+        keep_aside(self.path, _MOST_KEPT_ASIDE)
+        for beside in ("-wal", "-shm"):
+            self.path.with_name(f"{self.path.name}{beside}").unlink(missing_ok=True)
 
     def _connect(self) -> sqlite3.Connection:
         if self.path.exists():
