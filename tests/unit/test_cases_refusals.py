@@ -282,6 +282,24 @@ def test_any_tools_question_for_the_bucket_is_a_preflight(command: str, words: s
     assert ("rclone" in f"{root.remedy}{root.fixes}") is ("rclone" in command)
 
 
+@pytest.mark.parametrize(
+    ("command", "words", "fix"),
+    [
+        ("s3cmd put %p s3://b/%f", "ERROR: Configuration file not available.",
+         "runuser -l postgres -c 's3cmd --configure'"),
+        ("aws s3 cp %p s3://b/%f", "upload failed: Unable to locate credentials",
+         "runuser -l postgres -c 'aws configure'"),
+    ],
+)  # fmt: skip
+def test_a_client_without_any_key_is_offered_none_of_a_key_that_lacks_a_grant(
+    command: str, words: str, fix: str
+) -> None:
+    root = root_of(refused(words, (Snapshot.command, CommandFacts(command))))
+    assert (root.rule, root.fixes[0].commands[0]) == ("key-403", fix)
+    assert not {each.step for each in root.fixes} & {"restore-grant", "limited-key", "write-probe"}
+    assert "rclone" not in f"{root.title}{root.remedy}{root.fixes}"
+
+
 def test_a_bare_403_for_the_bucket_may_be_a_wrong_key() -> None:
     words = "ERROR: An error occurred (403) when calling the HeadBucket operation: Forbidden"
     facts = (Snapshot.command, CommandFacts("barman-cloud-wal-archive s3://b x %p"))

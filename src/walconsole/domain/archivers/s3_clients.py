@@ -117,16 +117,16 @@ def target(call: Call, look: Look) -> ArchiveTarget | None:
         store, keys = _s3cmd(call, look, path, options, place[0], template)
         without = "it is not there" if look.is_absent(path) else look.barred(path)
         if without and keys.pair is None:  # it ends with 78, and asks nobody (tried)
-            return _asks_nobody(call, place[0], f"{path} is not read: {without}; s3cmd needs it, or keys")
+            return _asks_nobody(call, place[0], path, without)
     else:
         store, keys = _sdk(call, look, options, place[0], template)
     return _target(call, store, keys, template)
 
 
-def _asks_nobody(call: Call, bucket: str, why: str) -> ArchiveTarget:
-    return ArchiveTarget(
-        Found(call.name, call.source), UnreadStore(Found(f"s3://{bucket}", call.source), why)
-    )
+def _asks_nobody(call: Call, bucket: str, path: str, without: str) -> ArchiveTarget:
+    why = f"{path} is not read: {without}; s3cmd needs it, or keys"
+    place = UnreadStore(Found(f"s3://{bucket}", call.source), why)
+    return ArchiveTarget(Found(call.name, call.source), place, config=path)
 
 
 def _target(call: Call, store: S3Store, keys: Credentials, template: KeyTemplate) -> ArchiveTarget:

@@ -16,9 +16,12 @@ from walconsole.domain.standing.remedies import (
     RclonePlace,
     as_server,
     endpoints,
+    found_copy,
     look_from_droplet,
     rclone_places,
     runs_rclone,
+    server_user,
+    tool_name,
 )
 from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.store.printed import code_in
@@ -288,6 +291,8 @@ def fixes_for(snapshot: Snapshot, meaning: Meaning, where: str = "", config: str
             Fix("give the archiver's keys their grants again", look, "restore-grant"),
             *_probe(snapshot, where, config),
         )
+    if meaning is Meaning.CREDENTIALS_ABSENT and not rclone:
+        return _keys_for_its_tool(snapshot, look)  # there is no key that could be granted anything
     if rule == "key-403":
         new = Fix("make a new limited key, and write it into rclone's configuration", look, "limited-key")
         return (
@@ -317,6 +322,27 @@ def fixes_for(snapshot: Snapshot, meaning: Meaning, where: str = "", config: str
         )
         return (*((moved,) if rclone and elsewhere(snapshot) else ()), see_endpoint(snapshot, look))
     return ()
+
+
+_ASKS_FOR_KEYS = {"s3cmd": "s3cmd --configure", "aws": "aws configure"}
+"""Clients' own dialogues: what is typed there stands in no argument."""
+
+
+def _keys_for_its_tool(snapshot: Snapshot, look: tuple[str, ...]) -> tuple[Fix, ...]:
+    """Where a client finds no key at all: its own dialogue writes one, as the server's user."""
+    tool, found = tool_name(snapshot), found_copy(snapshot)
+    asking = _ASKS_FOR_KEYS.get(tool, "")
+    config = found.config if found is not None and tool == "s3cmd" else ""
+    named = f"{asking} -c {quote(config)}" if config and asking else asking
+    writing = f"runuser -l {quote(server_user(snapshot))} -c {quote(named)}"
+    return (
+        *(
+            [Fix(f"have {tool} ask for its keys, and write them for the server's user", (writing,))]
+            if named
+            else []
+        ),
+        *([Fix("see what the server's user is answered", look)] if look else []),
+    )
 
 
 def see_endpoint(snapshot: Snapshot, look: tuple[str, ...] = ()) -> Fix:
