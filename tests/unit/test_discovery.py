@@ -140,6 +140,12 @@ S3 = [
     ("pgbackrest --config=/c --stanza=main archive-push %p",
      {"/c": PGB.replace("repo1-s3-key=AK", "repo1-s3-key-type=auto")}, PAIR,
      (E, "x", "acme-wal", "repo/", False, "")),
+    ("pgbackrest --stanza=main archive-push %p", {"/opt/pgb/pgbackrest.conf": PGB},
+     {"PGBACKREST_CONFIG_PATH": "/opt/pgb"}, (E, "x", "acme-wal", "repo/", False, "AK")),
+    ("pgbackrest --config=/c --stanza=main archive-push %p",
+     {"/c": PGB.replace("repo1-s3-key=AK", "repo1-s3-key-type=web-id")
+      + "repo1-bundle=y\nrepo1-block=y\nrepo1-storage-upload-chunk-size=8MiB\n"}, PAIR,
+     (E, "x", "acme-wal", "repo/", False, "")),
     # WAL-G, WAL-E
     ("envdir /etc/wal-g.d/env wal-g wal-push %p",
      {"/etc/wal-g.d/env/WALG_S3_PREFIX": "s3://acme-wal/cl\n", "/etc/wal-g.d/env/AWS_ENDPOINT": E + "\n",
@@ -301,6 +307,13 @@ FOLDERS = [
     ("rclone copyto %p /mnt/wal/%f", "", "/mnt/wal", "none"),
     ("pgbackrest --stanza=main archive-push %p", "", "/var/lib/pgbackrest", "gz"),
     ("pgbackrest --stanza=main --repo1-path=/mnt/repo archive-push %p", "", "/mnt/repo", "gz"),
+    (
+        "pgbackrest --stanza=m --repo1-type=sftp --repo1-sftp-host=s --repo1-sftp-host-user=pg"
+        " --repo1-path=/r --repo1-bundle=y --repo1-block=y --compress-type=zst archive-push %p",
+        "pg@s",
+        "/r",
+        "zst",
+    ),
     ("WALG_FILE_PREFIX=/mnt/walg wal-g wal-push %p", "", "/mnt/walg", "lz4"),
     ("WALG_SSH_PREFIX=ssh://store/srv/w SSH_USERNAME=pg wal-g wal-push %p", "pg@store", "/srv/w", "lz4"),
     ("pg_probackup archive-push -B /mnt/pb --instance=main --wal-file-name=%f", "", "/mnt/pb", "none"),
@@ -340,6 +353,17 @@ UNREAD = [
         "pgBackRest",
         "azure://c",
     ),
+    (
+        "pgbackrest --stanza=m --repo1-type=gcs --repo1-gcs-bucket=acme --repo1-path=/p archive-push %p",
+        "pgBackRest",
+        "gcs://acme/p",
+    ),
+    (
+        "pgbackrest --stanza=m --repo1-host=repo.example.net --repo1-host-type=tls archive-push %p",
+        "pgBackRest",
+        "pgBackRest's repository 1 on repo.example.net",
+    ),
+    ("pgbackrest --config-path=/none --stanza=m archive-push %p", "pgBackRest", "pgBackRest's repository 1"),
     (
         "barman-cloud-wal-archive --cloud-provider azure-blob-storage https://a/c main %p",
         "barman-cloud",

@@ -39,6 +39,29 @@ def test_pgbackrest_is_read_repository_by_repository() -> None:
     assert why == "[FileOpenError] refused"
 
 
+def test_what_newer_pgbackrests_tell_besides_changes_nothing() -> None:
+    """2.46 to 2.59: annotations, sizes of block maps in place of a repository's size, a lock of restores."""
+    sizes = {"size": 23_000_000, "delta": 700_000, "repository": {"delta": 60_000, "delta-map": 92}}
+    text = info(
+        OLD, GOOD, annotation={"source": "timer"}, info=sizes, backrest={"format": 5, "version": "2.57.0"}
+    )
+    held = {"code": 0, "message": "ok", "lock": {"backup": {"held": False}, "restore": {"held": False}}}
+    document = json.loads(text)
+    document[0]["status"] = held
+    assert [each.id for each in read_own_list("pgBackRest", json.dumps(document)).backups] == [OLD, GOOD]
+    barred = "[PathOpenError] unable to list file info for path '/repo/backup': [13] Permission denied"
+    repo = [{"cipher": "none", "key": 1, "status": {"code": 99, "message": barred}}]
+    broken = {
+        "name": "[invalid]",
+        "archive": [],
+        "backup": [],
+        "db": [],
+        "repo": repo,
+        "status": held | {"code": 99},
+    }
+    assert read_own_list("pgBackRest", json.dumps([broken])).why == barred
+
+
 def test_barman_cloud_is_read() -> None:
     told = {"backups_list": [{"backup_id": "20261128T010000", "end_time_iso": "2026-11-28T01:00:09+00:00"}]}
     (only,) = read_own_list("barman-cloud", json.dumps(told)).backups

@@ -1,6 +1,7 @@
 """What every writer says of its base backups: real descriptions, and hostile ones that are refused."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -323,6 +324,18 @@ def test_pgbackrests_manifest_must_be_there() -> None:
     read = [backup(each) for each in read_pgbackrest("k", "backup/main/", content, ())]
     assert {each.completeness for each in read} == {Completeness.INCOMPLETE}
     assert all("backup.manifest is missing" in each.why for each in read)
+
+
+def test_what_newer_pgbackrests_write_besides_is_passed_over() -> None:
+    """2.46 and later: annotations, and the size of a block map where a repository's size is not known."""
+    content = (REAL / "pgbackrest-2.45.info").read_bytes()
+    plain = read_pgbackrest("r/backup/main/backup.info", "r/backup/main/", content, [])
+    newer = re.sub(rb'"backup-info-repo-size":\d+', b'"backup-info-repo-size-map":92', content)
+    newer = newer.replace(b'"backup-error"', b'"backup-annotation":{"source":"timer"},"backup-error"')
+    newer = newer.replace(b'"2.45"', b'"2.57.0"')
+    assert newer != content
+    assert read_pgbackrest("r/backup/main/backup.info", "r/backup/main/", newer, []) == plain
+    assert all(isinstance(each, BaseBackup) for each in plain)
 
 
 def test_pgbackrests_wrong_page_checksums_are_told() -> None:
