@@ -1,5 +1,6 @@
 """A server whose WAL is streamed away: archive_mode = off is no fault there, and no proof of anything."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from tests.data.facts import NOW, archiver, bucket, healthy, server, settings
 from walconsole.domain.archive.layouts import archived_name
 from walconsole.domain.archivers.discovery import Settings, discover
-from walconsole.domain.archivers.look import Seen
+from walconsole.domain.archivers.look import FileText, Seen
 from walconsole.domain.archivers.receivers import received_here
+from walconsole.domain.archivers.target import UnreadStore
 from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
 from walconsole.domain.failures import diagnose
 from walconsole.domain.standing.model import Level, Verdict
@@ -113,6 +115,19 @@ def test_a_receiver_on_the_host_names_the_archive_where_archiving_is_off(
     streamed = [str(each.store) for each in found.targets if each.tool.value in ("pg_receivewal", "Barman")]
     assert streamed == ([place] if place else [])
     assert bool(found.streaming) is bool(place)
+
+
+def test_what_pghoard_receives_is_where_its_json_says() -> None:
+    receiver = ("pg_receivewal", "-D", "/var/lib/pghoard/s1/xlog_incoming", "-S", "pghoard")
+    path = "/var/lib/pghoard/pghoard.json"
+    storage = {"storage_type": "local", "directory": "/mnt/hoard"}
+    document = json.dumps({"backup_sites": {"s1": {"object_storage": storage}}})
+    files = {path: FileText(path, document)}
+    found, _ = discover(Settings("", mode="off"), Seen(data="/data", receivers=(receiver,), files=files))
+    assert [(each.tool.value, str(each.store)) for each in found.targets] == [("pghoard", "/mnt/hoard/s1")]
+    unread, wanted = discover(Settings("", mode="off"), Seen(data="/data", receivers=(receiver,)))
+    assert path in wanted.files
+    assert [type(each.store) for each in unread.targets] == [UnreadStore]
 
 
 @pytest.mark.parametrize(

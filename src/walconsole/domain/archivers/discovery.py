@@ -18,7 +18,7 @@ from walconsole.domain.archivers.branches import Otherwise
 from walconsole.domain.archivers.calls import Call, calls_of, followed
 from walconsole.domain.archivers.expansion import UNKNOWN, Names, shown, text_of
 from walconsole.domain.archivers.look import FileText, Look, ProgramFile, Seen, Wanted
-from walconsole.domain.archivers.receivers import received_here
+from walconsole.domain.archivers.receivers import feeds_pghoard, received_here
 from walconsole.domain.archivers.shell_words import Word, read_tokens
 from walconsole.domain.archivers.target import (
     NO_COMMANDS,
@@ -113,7 +113,7 @@ def discover(settings: Settings, seen: Seen) -> tuple[Discovery, Wanted]:
         targets = _of_command(settings, look)
         if not targets:
             notes.append(f"the archive command stores nothing: {safe(settings.command)[:120]}")
-    received = received_here(seen.receivers, seen.port) if settings.mode == "off" or not targets else ()
+    received = _received(seen, look) if settings.mode == "off" or not targets else ()
     if received:  # what a command would do that is not run says nothing of where WAL goes
         targets, notes = received, []
     listed = tuple(_with_certificates(target, look) for target in _distinct(targets))
@@ -123,6 +123,17 @@ def discover(settings: Settings, seen: Seen) -> tuple[Discovery, Wanted]:
     notes += [words for mark, words in _ABOVE if any(name.startswith(mark) for name in seen.environ)]
     streaming = received[0].tool.value if received else ""
     return Discovery(listed, streaming, notes=tuple(notes)), look.wanted
+
+
+def _received(seen: Seen, look: Look) -> tuple[ArchiveTarget, ...]:
+    """Where programs keep it that receive WAL from this server on its own host."""
+    if feeds_pghoard(seen.receivers):
+        words = ("--mode", "archive")
+        found = local_tools.pghoard(
+            Call("pghoard", words, look.environment(), "a running pg_receivewal"), look
+        )
+        return () if found is None else (found,)
+    return received_here(seen.receivers, seen.port)
 
 
 def _of_library(library: str, settings: Settings, look: Look) -> tuple[ArchiveTarget, ...]:

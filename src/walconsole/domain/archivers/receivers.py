@@ -13,6 +13,8 @@ _VALUED = {
 _HERE = re.compile(r"|/.*|@.*|localhost|127\.\d+\.\d+\.\d+|::1")
 _BARMANS = "/streaming"
 """Barman has its receiver write there, and takes what is finished into its own folders beside it."""
+_PGHOARDS = "/xlog_incoming"
+"""pghoard has its receiver write there, stores what is finished as its JSON says, and takes it away."""
 
 
 def received_here(processes: Sequence[Sequence[str]], port: int) -> tuple[ArchiveTarget, ...]:
@@ -25,12 +27,17 @@ def received_here(processes: Sequence[Sequence[str]], port: int) -> tuple[Archiv
     for words in processes:
         folder = receiver_folder(words).rstrip("/")
         options = _options(words)
-        if not folder or not _HERE.fullmatch(_said(options, "host")):
+        if not folder or folder.endswith(_PGHOARDS) or not _HERE.fullmatch(_said(options, "host")):
             continue
         if port and _said(options, "port") not in ("", str(port)):
             continue
         found.setdefault(folder, _target(folder, options))
     return tuple(found.values())
+
+
+def feeds_pghoard(processes: Sequence[Sequence[str]]) -> bool:
+    """Whether one of them only hands on to pghoard what it receives."""
+    return any(receiver_folder(words).rstrip("/").endswith(_PGHOARDS) for words in processes)
 
 
 def _target(folder: str, options: dict[str, str]) -> ArchiveTarget:
