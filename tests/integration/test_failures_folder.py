@@ -308,6 +308,23 @@ async def test_what_fails_in_the_folder_of_another_tool_is_named_as_well(
             run("sh", "-c", f"umount --lazy {mounted} 2>/dev/null; true")
 
 
+@pytest.mark.root("only root gives a folder away")
+@pytest.mark.failure_mode("failure-hidden")
+async def test_a_command_that_hides_its_failures_is_the_cause_of_what_is_lost(
+    sshd: SshServer, server: PostgresServer, elsewhere: Path
+) -> None:
+    async with archiving(sshd, server, elsewhere, f"{PLAIN} || true", well=False) as watched:
+        story = await watched.root("failure-hidden", "a command that says yes whatever happens")
+        assert story.severity is Severity.WARNING
+        os.chown(watched.folder, 0, 0)
+        wait_archived(server, [fill_segment(server) for _ in range(2)])
+        await watched.until(lambda: "silent-loss" in watched.rules(), "the loss")
+        assert "failure-hidden" in watched.rules()
+        server.give(watched.folder)
+        start_archiving(server, PLAIN.format(watched.folder))
+        await watched.gone("failure-hidden", "the command without it")
+
+
 def run(*words: str) -> None:
     """As root."""
     subprocess.run(words, check=True)

@@ -1,0 +1,75 @@
+"""Archive commands that say yes whatever happens, and those that only look as if they did."""
+
+import pytest
+
+from tests.data.facts import NOW, SEGMENT, bucket, healthy, settings
+from walconsole.domain.archivers.ending import hides_failure
+from walconsole.domain.facts.evidence import CommandFacts
+from walconsole.domain.failures import diagnose
+from walconsole.domain.standing.model import Level, Severity
+from walconsole.domain.wal import Segment
+
+HIDES = {
+    "pgbackrest --stanza=main archive-push %p || true": "|| true",
+    "rsync -a %p barman@b:/srv/barman/main/incoming/%f || exit 0": "|| exit 0",
+    "test ! -f /w/%f && cp %p /w/%f || :": "|| :",
+    "cp %p /w/%f || /bin/true": "|| /bin/true",
+    "cp %p /w/%f || echo 'could not store %f'": "|| echo could not store %f",
+    "aws s3 cp %p s3://b/%f || logger failed": "|| logger failed",
+    "/opt/archive %p %f &": "&",
+    "nohup /opt/archive %p %f >/dev/null 2>&1 &": "&",
+    "(cp %p /w/%f) &": "&",
+    "cp %p /w/%f; exit 0": "; exit 0",
+    "cp %p /w/%f; true": "; true",
+    "gzip < %p > /w/%f.gz; find /w -mtime +7 -delete": "; find /w -mtime +7 -delete",
+    "test ! -f /a/%f;cp -i %p /a/%f;scp -i %p 192.0.2.13:/a": "; scp -i %p 192.0.2.13:/a",
+    "cp %p /w/%f\necho done": "; echo done",
+    "bash -c 'cp %p /w/%f || true'": "|| true",
+    "sh -c 'cp %p /w/%f; exit 0'": "; exit 0",
+}
+TELLS = [
+    "", "(disabled)", "/bin/true", "cp %p /w/%f", "test ! -f /w/%f && cp %p /w/%f",
+    "test -f /w/%f || cp %p /w/%f", "cp %p /a/%f || cp %p /b/%f", "cp %p /w/%f && exit 0 || exit 1",
+    "test ! -f /w/%f && cp %p /w/%f || cmp %p /w/%f", "D=/w; test -d $D || mkdir $D; cp %p $D/%f",
+    "test -f /data/pause && exit 1; cp %p /w/%f", "set -e; cp %p /w/%f; logger stored",
+    "cp %p /w/%f || { rm -f /w/%f; exit 1; }", "cp %p /w/%f || exit 1; sync",
+    "if [ -f /w/%f ]; then true; else cp %p /w/%f; fi", "while ! cp %p /w/%f; do sleep 1; done",
+    "rm -f /w/%f; cp %p /w/%f", "mkdir -p /w; cp %p /w/%f", "(test -d /w || mkdir -p /w) && cp %p /w/%f",
+    "cp %p /w/%f >/dev/null 2>&1", "cp %p /w/%f &>/dev/null", "sh -ec 'cp %p /w/%f; true'",
+    "export P=/x; wal-g wal-push %p", "cp %p '/w/&/%f'", "cp %p /w/%f # || true",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "what"), HIDES.items())
+def test_a_command_that_says_yes_whatever_happens_is_told_by_what_does_it(command: str, what: str) -> None:
+    assert hides_failure(command) == what
+
+
+@pytest.mark.parametrize("command", TELLS)
+def test_a_command_that_fails_where_storing_fails_is_not(command: str) -> None:
+    assert hides_failure(command) == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "level"), [("cp %p /w/%f", Level.OK), ("cp %p /w/%f || true", Level.WARNING)]
+)
+def test_it_is_a_warning_while_all_is_stored(command: str, level: Level) -> None:
+    snapshot = healthy(settings=settings(archive_command=command), command=CommandFacts(command))
+    diagnosis = diagnose(snapshot, NOW)
+    assert diagnosis.verdict.level is level
+    assert ("failure-hidden" in {each.rule for each in diagnosis.findings}) is (level is Level.WARNING)
+
+
+def test_it_is_none_where_nothing_is_archived_at_all() -> None:
+    off = settings(archive_mode="off", archive_command="cp %p /w/%f || true")
+    assert "failure-hidden" not in {each.rule for each in diagnose(healthy(settings=off), NOW).findings}
+
+
+def test_what_the_archive_lacks_follows_from_it() -> None:
+    command, lacking = "cp %p /w/%f || true", bucket(newest_segment=Segment(1, 0x20).name(SEGMENT))
+    snapshot = healthy(
+        settings=settings(archive_command=command), command=CommandFacts(command), primary=lacking
+    )
+    (story,) = (each for each in diagnose(snapshot, NOW).stories if each.root.rule == "failure-hidden")
+    assert [each.rule for each in story.consequences] == ["silent-loss"]
+    assert story.severity is Severity.CRITICAL
