@@ -12,12 +12,11 @@ from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError, ShellError, SshError
 from walconsole.provision.droplet.installed_run import InstalledRun
 from walconsole.provision.engine.model import Event, Waiting
-from walconsole.provision.engine.site import Site
+from walconsole.provision.engine.site import LONGEST_PAUSE_S, Site
 
 _BEGINS_WITHIN_S = 30.0
 _AWAY_S = 120.0
 """For so long a connection that is away is waited for."""
-_LONGEST_PAUSE_S = 10.0
 _SEEN_DEAD = 2
 
 
@@ -130,7 +129,7 @@ class FollowedRun(InstalledRun, Generic[Status, Look]):
                 return
             elif look.ended is not None or now - began > _BEGINS_WITHIN_S:
                 raise self._not_begun(look)
-            await self._site.sleep(min(_LONGEST_PAUSE_S, max(1.0, (now - began) / 100)))
+            await self._site.rest(min(LONGEST_PAUSE_S, max(1.0, (now - began) / 100)), now)
 
     def _lost(self, error: SshError | ShellError) -> ProvisionError:
         said = f"the connection did not come back: {error.line()}"

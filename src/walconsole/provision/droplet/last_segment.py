@@ -16,13 +16,13 @@ async def until_archived(site: Site, segment: str, within_s: float) -> AsyncIter
     A label's name begins as its segment's, and is archived after it. Raises ProvisionError after `within_s`.
     """
     began = site.clock.monotonic()
-    while (waited := site.clock.monotonic() - began) < within_s:
+    while (waited := (now := site.clock.monotonic()) - began) < within_s:
         archived = await psql(site, _ARCHIVED)
         if archived[:24] >= segment and archived[:8] == segment[:8]:
             yield Proved(f"{segment} is archived")
             return
         yield Waiting(f"{segment} is to be archived", waited, within_s)
-        await site.sleep(1.0)
+        await site.rest(1.0, now)
     raise ProvisionError(
         f"waiting until {segment} is archived", f"it is not after {within_s:.0f} s", "mend archiving first"
     )

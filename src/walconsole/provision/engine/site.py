@@ -15,6 +15,16 @@ from walconsole.ports import BucketAdmin, Clock, KeyService, ObjectStore, Plain,
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import Record
 
+LOOKING_SHARE = 4.0
+"""Looking whether something has ended takes one part in so many of a droplet's time: a shell as another user
+and a psql are a second's work of a slow processor, which has the work itself to do."""
+LONGEST_PAUSE_S = 10.0
+
+
+def pause_after(looked_s: float, shortest_s: float) -> float:
+    """Seconds until the next look, where the last one took `looked_s`."""
+    return max(shortest_s, min(LONGEST_PAUSE_S, looked_s * (LOOKING_SHARE - 1)))
+
 
 class TemporaryKeys(Protocol):
     """The one temporary full-access key of this session; see `temporary_key`."""
@@ -150,6 +160,10 @@ class Site:
     def where(self) -> str:
         """The host, as its steps name it: `root@spare`."""
         return str(self.profile.ssh)
+
+    async def rest(self, shortest_s: float, began: float) -> None:
+        """Wait before the next look, after one that began at `began`, in the clock's monotonic seconds."""
+        await self.sleep(pause_after(self.clock.monotonic() - began, shortest_s))
 
     async def survey(self, *, again: bool = False) -> Survey:
         """What the droplet is like. Raises what Shell raises."""

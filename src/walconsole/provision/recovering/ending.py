@@ -279,7 +279,7 @@ class TakeOver:
         began = clock.monotonic()
         while True:
             site = site_of(self._site, await self._recovery.state())  # its port is known once it runs
-            waited = clock.monotonic() - began
+            waited = (now := clock.monotonic()) - began
             try:
                 await psql(site, "SELECT 1")
                 await site.survey(again=True)  # what was known is of the server that was stopped
@@ -292,7 +292,7 @@ class TakeOver:
                         "starting the recovered server", error.why, "read its log; then run this step again"
                     ) from None
             yield Waiting("the recovered server starts", waited, _UP_WITHIN_S)
-            await site.sleep(1.0)
+            await site.rest(1.0, now)
 
 
 class GiveUp(NotUndone):

@@ -178,7 +178,7 @@ class Proof(NotUndone):
             if now - told_at > _TELL_EVERY_S:
                 yield Waiting(f"PostgreSQL archives {segment}", now - began, limit)
                 told_at = now
-            await self._site.sleep(_PAUSE_S)
+            await self._site.rest(_PAUSE_S, now)
 
     async def _compare(self, segment: str, target: BucketTarget) -> AsyncIterator[Event]:
         """One copy through the restore command, against the file, where that was not recycled yet."""

@@ -84,6 +84,7 @@ class Restarting:
         clock = self._site.clock
         began = told_at = clock.monotonic()
         while True:
+            looked = clock.monotonic()
             for line in await self._news():
                 yield Printed(line)
                 told_at = clock.monotonic()
@@ -96,7 +97,7 @@ class Restarting:
             if now - told_at > _WAITING_EVERY_S:
                 yield Waiting("the server restarts", now - began, _LIMIT_S)
                 told_at = now
-            await self._site.sleep(_PAUSE_S)
+            await self._site.rest(_PAUSE_S, looked)
 
     async def _news(self) -> list[str]:
         """Lines that it told since the last look; none while the connection is away."""
