@@ -23,8 +23,9 @@ def as_user(user: str, script: str) -> str:
     return f"""(
 u=$(id -u -- {name} 2>/dev/null) || {{ echo "there is no user "{name} >&2; exit 125; }}
 cd / || exit 125
-if [ "$(id -u)" = "$u" ]; then exec /bin/sh -c {inner}; fi
-if [ "$(id -u)" = 0 ]; then
+me=$(id -u)
+if [ "$me" = "$u" ]; then exec /bin/sh -c {inner}; fi
+if [ "$me" = 0 ]; then
     g=$(id -g -- {name})
     if setpriv --reuid="$u" --regid="$g" --init-groups true 2>/dev/null; then
         exec setpriv --reuid="$u" --regid="$g" --init-groups /bin/sh -c {inner}
