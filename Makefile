@@ -24,7 +24,7 @@ help:
 	@echo "make tested-failures  bring every failure about, count the cases of each kind, and write docs/tested-failures.md"
 	@echo "make deaths    kill drills and recoveries at forty random moments, and base backups at thirty (30 min)"
 	@echo "make key-matrix  lose the answers to creates in real time, by every way out, and look for the keys (4 min)"
-	@echo "make test-vm   try everything on a virtual Debian 13 with systemd (root, 15 min, 2 GB), and write docs/tested-hosts.md"
+	@echo "make test-vm   try everything on two virtual Debian 13 with systemd (root, 15 min, 4 GB), and write docs/tested-hosts.md"
 	@echo "make clean     remove what the other commands made (.venv too)"
 
 # The stamps remember which pyproject.toml was installed. PYTHON=/path/to/python chooses the interpreter.
@@ -87,9 +87,17 @@ walks: $(VENV)/.dev-installed
 key-matrix: $(VENV)/.dev-installed
 	@$(BIN)/python scripts/key_matrix.py
 
-test-vm: $(VENV)/.dev-installed
+test-vm:
 	@sh scripts/test-servers.sh vm
-	@$(BIN)/pytest -v -o cache_dir=.pytest_cache/vm tests/vm --tested-hosts docs/tested-hosts.md $(ARGS)
+	@$(MAKE) --no-print-directory -j 2 $(VENV)/.dev-installed .vm-cache/made
+	@$(BIN)/pytest -v -n 2 --dist loadfile -o cache_dir=.pytest_cache/vm tests/vm \
+		--tested-hosts docs/tested-hosts.md $(ARGS)
+
+# The image of the virtual droplets, made while pip installs: the script itself knows whether it is there.
+.vm-cache/made: tests/vm/image.sh
+	@echo "walconsole: making the image of the virtual droplets in .vm-cache (one to two minutes)"
+	@mkdir -p .vm-cache && { bash $< .vm-cache >.vm-cache/build.log 2>&1 && touch $@ || \
+		{ tail -n 20 .vm-cache/build.log >&2; exit 1; }; }
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .vm-cache

@@ -1,33 +1,36 @@
-"""The virtual droplet of `make test-vm`, its deployment, and the page that tells what was tried on it."""
+"""The virtual droplets of `make test-vm`, their deployments, and the page that tells what was tried."""
 
+import json
 import os
 import platform
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.servers.fixtures import or_skip
 from tests.servers.workspace import Workspace
 from tests.vm.lab import Lab
-from tests.vm.machine import Image, Machine
+from tests.vm.machine import SUDOER, Image, Machine
+from tests.vm.page import Droplet, Part, Run, page
 
 PACKAGES = ("postgresql-17", "systemd", "openssh-server", "rclone", "apparmor", "ufw", "needrestart")
-PASSED = pytest.StashKey[bool]()
-"""Whether it did; not there for what was not run, as where the run was broken off."""
-_HEAD = """\
-# Tested hosts
+_TOLD = "droplets"
+_PLUGIN = "tested hosts"
 
-What was tried on a whole virtual machine, with a systemd, a journal and a boot of its own, by the program
-as an operator starts it. Its stores are two Ceph object gateways on the console's side, reached over TLS by
-names that both sides resolve, with authorities of their own (`ca_file`). Written by `make test-vm`.
-"""
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whoever starts the workers writes the page; without workers that is the one process there is."""
+    where = config.getoption("--tested-hosts")
+    if where and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Hearing(Path(where)), _PLUGIN)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """None of them unless asked for: it takes minutes, root, and half a machine."""
+    """None of them unless asked for: it takes minutes, root, and the whole machine."""
     if config.getoption("--tested-hosts"):
         return
     here = Path(__file__).parent
@@ -37,52 +40,87 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in asked_for]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(workspace: Workspace, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """One droplet for all; the page is written where every test of it passed, or said to have failed."""
-    image = Image()
-    began = time.monotonic()
+    """One droplet for all tests of a module, as the user whom its `USER` names."""
+    image, module = Image(), request.module.__name__.rpartition(".")[2]
     or_skip(image.build)
     machine = or_skip(lambda: Machine(workspace, image))
-    with Lab.opened(workspace, machine) as made:
+    user = getattr(request.module, "USER", SUDOER)
+    with Lab.opened(workspace, machine, user) as made:
         yield made
-        took, used = time.monotonic() - began, machine.processor_s()
-    page = request.config.getoption("--tested-hosts")
-    Path(page).write_text(_page(made, image, request.session, took, used))
+        droplet = Droplet(module, user, machine.accelerator, made.booted_in_s, machine.processor_s())
+    _tell(request.config, droplet)
 
 
-def _page(lab: Lab, image: Image, session: pytest.Session, took: float, used: float) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in image.versions(*PACKAGES).items())
-    failed = [item.name for item in session.items if not item.stash.get(PASSED, True)]
-    not_run = [item.name for item in session.items if PASSED not in item.stash]
-    processors = os.cpu_count() or 1
-    built = f", of which {image.built_in_s:.0f} s to build the image" if image.built_in_s else ""
-    lines = [
-        _HEAD,
-        "## Debian 13\n",
-        f"- {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()} on the console's side",
-        f"- {versions}",
-        f"- one processor ({lab.machine.accelerator}), 1 GiB; root, and a user with sudo; 17/main, 17/second",
-        f"- {took / 60:.0f} min on {processors} processors{built}; {used / 60:.0f} min of one for the"
-        f" machine; booted in {lab.booted_in_s:.0f} s",
-        f"- failed: {', '.join(failed) or 'nothing'}; not run: {', '.join(not_run) or 'nothing'}\n",
-        "| tried | seen |",
-        "|---|---|",
-        *(f"| {what} | {_cell(seen)} |" for what, seen in lab.tried),
-    ]
-    return "\n".join(lines) + "\n"
+@pytest.fixture(autouse=True)
+def _rows(lab: Lab, request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test saw goes with its report."""
+    yield
+    request.node.user_properties += [("saw", json.dumps(row)) for row in lab.tried]
+    lab.tried.clear()
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _tell(config: pytest.Config, droplet: Droplet) -> None:
+    hearing = config.pluginmanager.get_plugin(_PLUGIN)
+    if hearing is not None:
+        hearing.droplets.append(droplet)
+    else:
+        config.workeroutput.setdefault(_TOLD, []).append(droplet.told())  # type: ignore[attr-defined]
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Which failed, and which were not run, for the page."""
-    report = yield
-    if report.failed or report.when == "call":
-        item.stash[PASSED] = report.passed and item.stash.get(PASSED, True)
-    return report
+class _Hearing:
+    """What the tests report, and at the end the page: also where some failed, which it then says."""
+
+    def __init__(self, where: Path) -> None:
+        self._where, self._began = where, time.monotonic()
+        self._collected: list[str] = []
+        self._parts: dict[str, Part] = {}
+        self.droplets: list[Droplet] = []
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._collected = [item.nodeid for item in session.items]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: object, ids: Sequence[str]) -> None:
+        self._collected = list(ids)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        told = getattr(node, "workeroutput", {}).get(_TOLD, [])
+        self.droplets += [Droplet.of(each) for each in told]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped:
+            self._parts.pop(report.nodeid, None)
+            return
+        part = self._parts.setdefault(report.nodeid, Part(report.nodeid.rpartition("::")[2]))
+        part.passed = part.passed and report.passed
+        if report.when == "call":
+            part.seconds = report.duration
+        if report.when == "teardown":
+            saw = (json.loads(str(row)) for name, row in report.user_properties if name == "saw")
+            part.rows = [(what, seen) for what, seen in saw]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        run = self._run()
+        self._where.write_text(page(run), "utf-8")
+        terminalreporter.section("virtual droplets")
+        for part in run.parts:
+            terminalreporter.line(f"{part.seconds:6.0f} s  {part.name}{'' if part.passed else '  FAILED'}")
+        for each in run.droplets:
+            terminalreporter.line(f"{each.used_s:6.0f} s of a processor: the droplet of {each.module}")
+
+    def _run(self) -> Run:
+        image = Image()
+        return Run(
+            date=f"{datetime.now(UTC):%Y-%m-%d}",
+            python=platform.python_version(),
+            processors=os.cpu_count() or 1,
+            took_s=time.monotonic() - self._began,
+            built_in_s=image.built_in_s,
+            versions=image.versions(*PACKAGES),
+            droplets=sorted(self.droplets, key=lambda each: each.module),
+            parts=[self._parts[name] for name in self._collected if name in self._parts],
+            not_run=[name.rpartition("::")[2] for name in self._collected if name not in self._parts],
+        )

@@ -1,10 +1,12 @@
 #!/bin/bash
 # image.sh FOLDER: the image of a droplet in FOLDER: Debian 13 with systemd, PostgreSQL 17 (two clusters), rclone, OpenSSH.
 #
-# Makes disk.raw, vmlinuz, initrd and an SSH key, and `made` last of all, which holds what this script was and the
-# packages' versions. Nothing is started while it is built. Needs root, and debootstrap with a Debian mirror: the one
-# that this machine's apt uses where it is Debian's.
+# Makes disk.raw, vmlinuz, initrd, an SSH key, the packages' versions, `seconds` with how long that took, and `made`
+# last of all, which holds what this script was; one that was made by this very script stays. Nothing is started
+# while it is built. Needs root, and debootstrap with a Debian mirror: the one that this machine's apt uses where it
+# is Debian's.
 set -euo pipefail
+[ "$(id -u)" = 0 ] || { echo "the image of the droplet is built by root (debootstrap, chroot): sudo make test-vm" >&2; exit 1; }
 folder=$1
 root=$folder/root
 suite=trixie
@@ -29,6 +31,10 @@ install_packages() {
     cp /etc/resolv.conf /etc/hosts "$root/etc/"
     cp /etc/apt/apt.conf.d/99* "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
     printf 'force-unsafe-io\n' >"$root/etc/dpkg/dpkg.cfg.d/image"
+    # what a virtual machine boots from, and no more: an emulated processor unpacks it and looks through it at each boot
+    mkdir -p "$root/etc/initramfs-tools/conf.d"
+    echo MODULES=list >"$root/etc/initramfs-tools/conf.d/droplet"
+    printf '%s\n' virtio_pci virtio_blk ext4 >"$root/etc/initramfs-tools/modules"
     mount -t proc proc "$root/proc"
     inside apt-get update -q
     inside apt-get install -qy --no-install-recommends linux-image-cloud-amd64 initramfs-tools systemd-sysv dbus udev \
@@ -60,8 +66,14 @@ configure() {
     inside systemctl disable systemd-networkd-wait-online apt-daily.timer apt-daily-upgrade.timer >/dev/null 2>&1 || true
     rm -f "$root/usr/sbin/policy-rc.d" "$root"/etc/apt/apt.conf.d/99* "$root/etc/dpkg/dpkg.cfg.d/image"
     rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
-    : >"$root/etc/machine-id"
+    # profiles for a hundred programs that are not there: an emulated processor compiles them for a quarter of a minute
+    find "$root/etc/apparmor.d" -maxdepth 1 -type f -delete
+    # with an empty one the first boot would be a first boot: systemd enables and disables every unit anew
+    rm -f "$root/etc/machine-id"
+    systemd_id >"$root/etc/machine-id"
 }
+
+systemd_id() { tr -d - </proc/sys/kernel/random/uuid; }
 
 make_disk() {
     cp "$root"/boot/vmlinuz-* "$folder/vmlinuz"
@@ -71,8 +83,14 @@ make_disk() {
     mke2fs -q -t ext4 -d "$root" "$folder/disk.raw"
 }
 
+is_made() { [ -e "$folder/made" ] && [ "$(cat "$folder/made")" = "$this" ]; }
+
+this=$(sha256sum <"$0" | cut -d ' ' -f 1)
 mkdir -p "$folder"
 chmod 700 "$folder"
+exec 9>"$folder/lock"    # whoever comes meanwhile waits, and finds it made
+flock 9
+! is_made || exit 0
 trap unmount EXIT
 unmount
 rm -rf "$root" "$folder/made"
@@ -82,4 +100,6 @@ configure
 make_disk
 inside dpkg-query -W >"$folder/packages"
 rm -rf "$root"
-sha256sum <"$0" | cut -d ' ' -f 1 >"$folder/made"
+rm -f "$folder/accelerator"
+echo $SECONDS >"$folder/seconds"
+echo "$this" >"$folder/made"

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.spaces_account import SpacesAccount
 from tests.servers.workspace import Workspace
 from tests.vm.machine import HOST_ADDRESS, SUDOER, Machine
+from tests.vm.watching import Seen, Watcher
 from walconsole.config.writer import profile_as_toml
 from walconsole.domain.profile import (
     ApiTarget,
@@ -42,6 +44,8 @@ from walconsole.sandbox.keys_api.api import ALL_SCOPES, KeysApi
 from walconsole.sandbox.keys_api.keys import Grant, Key
 
 NAME = "lab"
+LONGEST_S = 400.0
+"""Within which a droplet on an emulated, shared processor has done whatever it was to do."""
 TOKEN = "dop_v1_" + "0123456789abcdef" * 4
 STORES = {BucketRole.PRIMARY: "s3.here.lab.internal", BucketRole.DR: "s3.there.lab.internal"}
 _SECTION = """\
@@ -96,11 +100,6 @@ class Looked:
         stories = self.document.get("stories", [])
         return {one["id"]: one for story in stories for one in (story["root"], *story["consequences"])}
 
-    @property
-    def alarms(self) -> set[str]:
-        """The ids of what is more than a note."""
-        return {name for name, one in self.findings.items() if one["severity"] in ("warning", "critical")}
-
     def __str__(self) -> str:
         keys = ("severity", "title", "evidence")
         told = {name: [one[key] for key in keys] for name, one in self.findings.items()}
@@ -137,6 +136,7 @@ class KeysInThread:
 class Lab:
     """`tried` is what the page tells: a row for each thing, in order."""
 
+    workspace: Workspace
     machine: Machine
     gateways: Mapping[BucketRole, RadosGateway]
     account: SpacesAccount
@@ -147,12 +147,18 @@ class Lab:
     hosts: Path
     booted_in_s: float = 0.0
     tried: list[tuple[str, str]] = field(default_factory=list)
+    _watcher: Watcher | None = None
 
     @classmethod
     @contextlib.contextmanager
-    def opened(cls, workspace: Workspace, machine: Machine) -> Iterator[Self]:
-        """The incident's state on a droplet that has just been booted: nothing is set up."""
+    def opened(cls, workspace: Workspace, machine: Machine, user: str = SUDOER) -> Iterator[Self]:
+        """The incident's state on a droplet that has just been booted: nothing is set up.
+
+        The program comes to it as `user`: root, or one who has sudo.
+        """
         with ExitStack() as stack:
+            booting = stack.enter_context(ThreadPoolExecutor(1)).submit(machine.boot)
+            stack.callback(machine.stop)
             gateways: dict[BucketRole, RadosGateway] = {}
             for role, store in STORES.items():
                 gateway = RadosGateway(workspace, role.value, names=[store])
@@ -162,14 +168,14 @@ class Lab:
             account = stack.enter_context(SpacesAccount(tuple(gateways.values())))
             keys = stack.enter_context(KeysInThread(account))
             app, dr = account.create(f"{NAME}-prod-app-rw", ()), account.create(f"{NAME}-dr", ())
-            booted = machine.boot()
-            stack.callback(machine.stop)
             home = workspace.folder("home")
             hosts = home / "hosts"
             hosts.write_text(f"{LOOPBACK} localhost {' '.join(STORES.values())}\n")
-            profile = _profile(machine, gateways, keys.url)
-            lab = cls(machine, gateways, account, app, dr, profile, home, hosts, booted)
+            profile = _profile(machine, user, gateways, keys.url)
+            booted = booting.result()
+            lab = cls(workspace, machine, gateways, account, app, dr, profile, home, hosts, booted)
             lab._prepare()
+            stack.callback(lab.stop_watching)
             yield lab
 
     def _prepare(self) -> None:
@@ -247,21 +253,35 @@ class Lab:
         except ValueError:
             return Looked({}, said)
 
-    def until(self, holds: Callable[[Looked], bool], what: str, timeout_s: float = 150.0) -> Looked:
-        """Look until `holds`; raises AssertionError with what was seen last."""
+    # -- What the watcher sees: begun with the first question, and there until the end.
+
+    def stop_watching(self) -> None:
+        """So that what comes is seen by nobody, or that the next question begins anew."""
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None
+
+    def until(self, holds: Callable[[Seen], bool], what: str, timeout_s: float = LONGEST_S) -> Seen:
+        """Ask the watcher until `holds`; raises AssertionError with what a `check` says then."""
+        if self._watcher is None:
+            self._watcher = Watcher(self.workspace, self.command, self.environment, NAME)
         deadline = time.monotonic() + timeout_s
-        while not holds(looked := self.look()):
-            assert time.monotonic() < deadline, f"{what}: not within {timeout_s:.0f} s\n{looked}"
-            time.sleep(1.0)
-        return looked
+        while (seen := self._watcher.seen()) is None or not holds(seen):
+            if time.monotonic() > deadline:
+                raise AssertionError(
+                    f"{what}: not within {timeout_s:.0f} s\n{seen}\n{self._watcher.output()[-2000:]}\n"
+                    f"{self.look()}"
+                )
+            time.sleep(0.5)
+        return seen
 
-    def until_well(self, timeout_s: float = 150.0) -> Looked:
+    def until_well(self) -> Seen:
         """Until nothing alarms."""
-        return self.until(lambda looked: looked.level == "ok", "all is well", timeout_s)
+        return self.until(lambda seen: seen.level == "ok", "all is well")
 
-    def until_told(self, *ids: str, timeout_s: float = 150.0) -> Looked:
+    def until_told(self, *ids: str) -> Seen:
         """Until each of these is found."""
-        return self.until(lambda looked: set(ids) <= set(looked.findings), " and ".join(ids), timeout_s)
+        return self.until(lambda seen: set(ids) <= set(seen.findings), " and ".join(ids))
 
     # -- The droplet and the stores.
 
@@ -271,7 +291,7 @@ class Lab:
             "SELECT pg_walfile_name(pg_switch_wal()) FROM pg_logical_emit_message(true, 'lab', 'x')"
         ).splitlines()[-1]
 
-    def until_archived(self, name: str, timeout_s: float = 90.0) -> None:
+    def until_archived(self, name: str, timeout_s: float = LONGEST_S) -> None:
         """Until both copies hold it."""
         deadline = time.monotonic() + timeout_s
         while not all(any(key.startswith(name) for key in self.objects(role)) for role in BucketRole):
@@ -299,7 +319,7 @@ class Lab:
         self.tried.append((what, seen))
 
 
-def _profile(machine: Machine, gateways: Mapping[BucketRole, RadosGateway], api: str) -> Profile:
+def _profile(machine: Machine, user: str, gateways: Mapping[BucketRole, RadosGateway], api: str) -> Profile:
     def bucket(role: BucketRole) -> BucketTarget:
         gateway = gateways[role]
         return replace(
@@ -314,13 +334,13 @@ def _profile(machine: Machine, gateways: Mapping[BucketRole, RadosGateway], api:
         ssh=SshTarget(
             LOOPBACK,
             port=machine.port,
-            user=SUDOER,
+            user=user,
             identity_files=(str(machine.image.key),),
             known_hosts_file=str(machine.known_hosts),
             use_agent=False,
             connect_timeout_s=45.0,
         ),
-        sudo=True,
+        sudo=user != "root",
         postgres=PostgresTarget(cluster=ClusterName("17", "main")),
         primary=bucket(BucketRole.PRIMARY),
         dr=bucket(BucketRole.DR),

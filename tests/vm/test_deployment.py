@@ -1,0 +1,164 @@
+"""What an operator does on a droplet, by a user who has sudo, on a real Debian 13 with systemd.
+
+The order counts: the first sets archiving up, the last takes it away. Each between them leaves the droplet
+well, also where it fails.
+"""
+
+import time
+
+import pytest
+
+from tests.servers.ports import wait_until
+from tests.vm.breaking import UNIT, page_of, postmaster, until_healed
+from tests.vm.lab import LONGEST_S, NAME, Lab
+from walconsole.domain.profile import BucketRole
+from walconsole.sandbox.keys_api.keys import Grant
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(1800)]
+
+REPORTS = {
+    "/run/lab-wal-archive.last-clean",
+    "/var/lib/lab-base-backup",
+    "/var/lib/lab-restore-drill",
+    "/var/lib/walconsole/lab",
+    "/var/lib/systemd/timers/stamp-lab-base-backup.timer",
+    "/var/lib/systemd/timers/stamp-lab-verify-wal-archive.timer",
+    "/var/log/lab",
+}
+"""What an undo leaves: what was said and done, nothing that runs or is read. systemd keeps its own stamps."""
+
+
+def state_of(lab: Lab) -> str:
+    """What a run that changes nothing leaves as it is: files, timers, both servers."""
+    return lab.machine.run(
+        "find /etc /usr/local -type f \\( -path '*lab*' -o -path '/etc/postgresql/*' \\)"
+        " -printf '%p %T@ %m %u\\n' | sort;"
+        " for each in main second; do head -n 1 /var/lib/postgresql/17/$each/postmaster.pid; done;"
+        " systemctl list-timers --all --no-legend 'lab-*' | awk '{ print $NF }' | sort"
+    )
+
+
+def weight_of(lab: Lab, program: str) -> str:
+    """cpu.weight of the scope in which a program runs that is called so; empty while none does."""
+    return lab.machine.run(
+        "for scope in /sys/fs/cgroup/system.slice/run-*.scope; do for pid in $(cat $scope/cgroup.procs); do"
+        f" ! grep -qs {program} /proc/$pid/cmdline || {{ cat $scope/cpu.weight; exit; }};"
+        " done; done 2>/dev/null; :"
+    )
+
+
+def test_provisioned_from_nothing_through_sudo_and_a_second_run_changes_nothing(lab: Lab) -> None:
+    second = postmaster(lab, "second")
+    assert "archive-off" in lab.look().findings
+    said = lab.apply("provision")
+    assert said.code == 0, said
+    assert not {
+        step for step, stage in said.stages.items() if stage not in ("done", "done already", "skipped")
+    }
+    lab.saw(
+        "provisioned from nothing by a user with sudo, two stores over TLS with authorities of their own",
+        f"{len(said.stages)} steps, {said.seconds:.0f} s",
+    )
+    before = state_of(lab)
+    again = lab.apply("provision")
+    assert again.code == 0, again
+    assert state_of(lab) == before
+    assert not [one for one in again.objects if one.get("stage") == "applying"], again
+    assert postmaster(lab, "second") == second
+    assert lab.machine.sql("SHOW archive_mode", port=5433) == "off"
+    lab.saw("a second run", "changes nothing; the second cluster is as it was")
+    lab.until_well()
+    looked = lab.look()
+    assert looked.level == "ok", looked
+    lab.saw("`walconsole check` afterwards", f"{looked.document['verdict']} ({looked.said.seconds:.0f} s)")
+
+
+def test_root_sees_the_same(lab: Lab) -> None:
+    lab.configure_root()
+    looked = lab.look("lab-root")
+    assert looked.level == "ok", looked
+    lab.saw("the same as root, without sudo", looked.level)
+
+
+def test_the_first_backup_is_proved_by_a_drill(lab: Lab) -> None:
+    """Which takes the little of the processor and of the disk that nobody else wants."""
+    for role in BucketRole:
+        assert [key for key in lab.objects(role) if key.endswith("/backup.json")], lab.objects(role)
+    drill = lab.begin("drill", NAME, "--apply", "--confirm", NAME, "--json")
+    began = time.monotonic()
+    weight = ""
+    while not weight and drill.poll() is None:
+        weight = weight_of(lab, "lab-restore-drill")
+        time.sleep(1)
+    text, errors = drill.communicate(timeout=900)
+    assert drill.returncode == 0, text + errors
+    assert weight == "20", weight
+    for role in BucketRole:
+        assert [key for key in lab.objects(role) if "/drills/" in f"/{key}"], lab.objects(role)
+    lab.saw(
+        "a restore drill of the first base backup",
+        f"proved in {time.monotonic() - began:.0f} s; in a scope of its own with CPUWeight={weight}",
+    )
+    lab.until_well()
+
+
+def test_a_grant_that_is_gone_is_given_back_by_one_of_two_consoles(lab: Lab) -> None:
+    """Only one may change the droplet at a time: the other is told so, or finds it done."""
+    lab.grant()
+    try:
+        lab.switch()
+        lab.until_told("key-403", "failing")
+        fix = ("fix", NAME, "--step", "restore-grant", "--apply", "--confirm", NAME, "--json")
+        runs = [lab.begin(*fix) for _ in range(2)]
+        ended = [(*run.communicate(timeout=900), run.returncode) for run in runs]
+        assert sorted(code == 0 for _, _, code in ended) in ([False, True], [True, True]), ended
+        refused = [errors for _, errors, code in ended if code != 0]
+        assert all("another" in errors or "at work" in errors for errors in refused), refused
+        applied = [text.count('"step": "grants", "stage": "applying"') > 0 for text, _, _ in ended]
+        assert sum(applied) == 1, ended
+        until_healed(lab)
+    finally:
+        lab.grant(Grant(lab.profile.primary.bucket, "readwrite"))
+    lab.saw(
+        "a grant that was taken away, and two consoles at once",
+        f"{page_of('key-403')}; one of them gives it back, the other is told so or finds it done",
+    )
+
+
+def test_a_reboot_with_a_console_that_watches(lab: Lab) -> None:
+    with lab.screen(NAME) as console:
+
+        def verdict() -> str:
+            return console.text.splitlines()[0]
+
+        console.wait_until(lambda: " OK " in verdict(), "a verdict", LONGEST_S)
+        before, began = lab.machine.boot_id(), time.monotonic()
+        lab.machine.reboot()
+        console.wait_until(lambda: " OK " not in verdict(), "the loss", LONGEST_S)
+        told = time.monotonic() - began
+        wait_until(lambda: lab.machine.boot_id() not in ("", before), "the boot", LONGEST_S, every_s=2)
+        back = time.monotonic() - began
+        console.wait_until(lambda: " OK " in verdict(), "it heals", LONGEST_S)
+        healed = time.monotonic() - began
+        console.type("q")
+    lab.until_well()
+    lab.saw(
+        "a reboot with a console that watches",
+        f"told after {told:.0f} s; the droplet is back after {back:.0f} s, the picture after {healed:.0f} s",
+    )
+
+
+def test_undo_leaves_nothing_that_runs(lab: Lab) -> None:
+    objects = {role: lab.objects(role) for role in BucketRole}
+    said = lab.apply("undo")
+    assert said.code == 0, said
+    left = lab.machine.run("find /etc /usr/local /run /var/lib /var/log -xdev -name 'lab*' -o -name '*-lab*'")
+    assert set(left.splitlines()) <= {lab.profile.paths.rclone_config, *REPORTS}, left
+    assert lab.machine.run("systemctl list-unit-files --no-legend 'lab-*' | wc -l") == "0"
+    assert all(objects[role] <= lab.objects(role) for role in BucketRole), "no object is deleted"
+    lab.machine.run(f"systemctl restart {UNIT}")  # which archive_mode waits for
+    lab.until_told("archive-off")
+    lab.saw(
+        "`walconsole undo`",
+        "nothing that runs or is read is left, but reports in their folders; no object is deleted",
+    )
