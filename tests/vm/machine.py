@@ -133,13 +133,14 @@ class Machine:
             raise RuntimeError(f"on the droplet: {command}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout.strip()
 
-    def sql(self, statement: str, *, port: int = 5432) -> str:
-        """What psql prints of one statement, as the clusters' owner; of 17/second by 5433.
+    def sql(self, statement: str, *, cluster: str = "main") -> str:
+        """What psql prints of one statement, as the cluster's owner.
 
         Not by Debian's wrapper of psql, and without a session of PAM's: an emulated processor takes a second
         for each.
         """
         as_owner = "cd / && setpriv --reuid=postgres --regid=postgres --init-groups --"
+        port = f"$(sed -n 4p /var/lib/postgresql/17/{cluster}/postmaster.pid)"
         psql = f"/usr/lib/postgresql/17/bin/psql -XAtq -v ON_ERROR_STOP=1 -h /run/postgresql -p {port}"
         return self.run(f"{as_owner} {psql} -c {shlex.quote(statement)}")
 

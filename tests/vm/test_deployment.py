@@ -65,7 +65,7 @@ def test_provisioned_from_nothing_through_sudo_and_a_second_run_changes_nothing(
     assert state_of(lab) == before
     assert not [one for one in again.objects if one.get("stage") == "applying"], again
     assert postmaster(lab, "second") == second
-    assert lab.machine.sql("SHOW archive_mode", port=5433) == "off"
+    assert lab.machine.sql("SHOW archive_mode", cluster="second") == "off"
     lab.saw("a second run", "changes nothing; the second cluster is as it was")
     lab.until_well()
     looked = lab.look()
