@@ -192,6 +192,36 @@ async def test_it_is_asked_once_until_refreshed(archiver: Archiver) -> None:
     assert await probe.take()
 
 
+async def test_a_refusal_is_asked_about_until_it_is_none(archiver: Archiver) -> None:
+    keys, trouble = archiver.rgw.limited_user({}), [True]
+    config = archiver.config(keys=keys)
+    probe = archiver.probe(archiver.facts(config), lambda: bool(trouble))
+    assert await probe.take()
+    trouble.clear()
+    probe.refresh()
+    assert await probe.take(), "it still refuses"
+    config.write_text(archiver.config().read_text())
+    probe.refresh()
+    (fact,) = await probe.take()
+    assert isinstance(fact.value, ProductionFacts)
+    assert all(result.ok for check in fact.value.checks for result in check.results)
+    probe.refresh()
+    assert await probe.take() == ()
+
+
+async def test_an_answer_is_as_old_as_its_question(
+    archiver: Archiver, make_proxy: MakeProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a segment that was archived meanwhile would not take a refusal back."""
+    monkeypatch.setattr(production, "TRY_S", 1)
+    proxy = make_proxy(archiver.rgw.port)
+    proxy.stall()
+    facts = archiver.facts(archiver.config(endpoint=f"http://{LOOPBACK}:{proxy.port}"))
+    began = archiver.to.clock.now()
+    (fact,) = await archiver.probe(facts).take()
+    assert began <= fact.read_at < began + 0.9
+
+
 async def test_a_command_without_rclone_is_not_asked_for(archiver: Archiver) -> None:
     assert await archiver.probe(CommandFacts("cp %p /archive/%f")).take() == ()
 

@@ -35,7 +35,11 @@ _NO_CONFIG = re.compile(
 
 
 class ProductionProbe:
-    """Fills PRODUCTION, only while `troubled()`. `command` is what is known of the archive command."""
+    """Fills PRODUCTION, only while `troubled()`, or while the last answer was a refusal.
+
+    `command` is what is known of the archive command. An answer is as old as its question: what was archived
+    while a slow droplet asked is news of later.
+    """
 
     name = SOURCE
     slots = (Snapshot.production,)
@@ -55,6 +59,7 @@ class ProductionProbe:
         self._troubled, self._command, self._last_archived = troubled, command, last_archived
         self._asked_at: float | None = None
         self._asked_after: str | None = None
+        self._refused = False
 
     def refresh(self) -> None:
         """Ask again at the next look, where something is wrong."""
@@ -64,7 +69,7 @@ class ProductionProbe:
         """Nothing while all is well. Raises errors.SshError, errors.ShellError."""
         now = self._clock.monotonic()
         facts = self._command()
-        if not self._troubled() or facts is None:
+        if facts is None or not (self._troubled() or self._refused):
             self._asked_at = None
             return ()
         same = self._last_archived() == self._asked_after  # else it worked meanwhile: this is another trouble
@@ -75,8 +80,10 @@ class ProductionProbe:
         if not targets:
             return ()
         config = _config(facts, self._profile)
+        asked = self._clock.now()
         checks = await asyncio.gather(*(self._check(target, config) for target in targets[:MOST_CHECKS]))
-        return [Fact(Snapshot.production, ProductionFacts(tuple(checks)), self._clock.now(), SOURCE)]
+        self._refused = any(not result.ok for check in checks for result in check.results)
+        return [Fact(Snapshot.production, ProductionFacts(tuple(checks)), asked, SOURCE)]
 
     async def _check(self, target: Target, config: str) -> ProductionCheck:
         missing = f"{target.prefix}walconsole-looks-{secrets.token_hex(4)}/"
