@@ -221,7 +221,7 @@ class _Wiring:
 
     def _noting(self, offer: Fix | None, site: Site) -> Callable[[], AbstractAsyncContextManager[None]]:
         """A recovery on another host is found again by whoever does not remember where it was begun."""
-        if offer is None or not _is_recovery(offer) or site.production is None:
+        if not self._lasting or offer is None or not _is_recovery(offer) or site.production is None:
             return nullcontext
         from walconsole.session.elsewhere import noted
 
@@ -238,10 +238,10 @@ class _Wiring:
         from walconsole.session.elsewhere import OtherSite, begun_there
 
         spare, begun = self._current.spare, None
-        if _is_recovery(offer):
-            begun = await asyncio.to_thread(begun_there, home.profile, self._begun(home))
-        elif offer.step != DrillNow.id:
+        if offer.step != DrillNow.id and not _is_recovery(offer):
             return home
+        if self._lasting and _is_recovery(offer):
+            begun = await asyncio.to_thread(begun_there, home.profile, self._begun(home))
         there = begun or spare
         if there is None:
             return home
