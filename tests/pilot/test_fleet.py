@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -273,3 +274,13 @@ async def test_enter_in_the_past_opens_the_console_as_it_was_then(tmp_path: Path
         assert "THE PAST" in screen_text(app), "the list is where it was left"
         await moved(pilot, "left", "enter")
         await until(pilot, lambda: "THE PAST, 2026-09-21 14:03:20Z" in screen_text(app))
+
+
+async def test_a_name_of_wide_letters_has_as_many_cells_as_it_takes() -> None:
+    async with listed() as (app, pilot, source):
+        wide = "東京本番データ一"
+        source.rows = tuple(
+            replace(row, identity=replace(row.identity, name=wide)) for row in source.rows[:1]
+        )
+        await until(pilot, lambda: "1 cluster" in screen_text(app))
+        assert wide in screen_text(app)

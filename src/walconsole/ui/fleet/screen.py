@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
+
 from walconsole.domain.fleet.order import Grouping, matching, next_in_trouble, ordered
 from walconsole.domain.fleet.row import FleetRow, aged
 from walconsole.domain.redaction import safe
@@ -17,6 +19,7 @@ from walconsole.ui.board.key_bar import Footnote, KeyBar
 from walconsole.ui.board.layout import Box
 from walconsole.ui.board.panes_screen import BoardScreen
 from walconsole.ui.board.rows_pane import RowsPane, TablePane
+from walconsole.ui.board.typeset import shown
 from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.fleet import rows as fleet_rows
 from walconsole.ui.fleet.columns import (
@@ -137,7 +140,7 @@ class FleetScreen(BoardScreen):
         key = ALL[self.order].key
         rows = ordered(kept, key, backwards=self.backwards)
         self._shown = fleet_rows.entries(rows, self.grouping)
-        longest = max((len(safe(row.name)) for row in self._all), default=0)
+        longest = max((cell_len(shown(row.name)) for row in self._all), default=0)
         set_ = layout(self.columns, longest, width - 1)
         self.table.head = fleet_rows.head(set_, self.order, self.glyphs, backwards=self.backwards)
         lines = fleet_rows.Rows(self._shown, set_, now, self.glyphs)
