@@ -154,7 +154,7 @@ async def test_a_failed_step_says_what_to_do_and_can_be_run_again() -> None:
         assert "the name is taken" in screen.verdict.text
         assert "mend it, and run it again" in rows(screen, "plan")
         for said in ("the name is taken", "mend it, and run it again"):
-            assert screen_text(pilot.app).count(said) == 1  # type: ignore[arg-type]
+            assert screen_text(pilot.app).count(said) == 1
         steps[1].fails = ""
         await pilot.press("x")
         await agree(pilot, screen, "buckets")
@@ -321,7 +321,7 @@ async def test_undo_asks_for_each() -> None:
         await until(pilot, lambda: not run.busy)
         await pilot.press("u")
         await asked(pilot, screen, "buckets")
-        assert "take it back?" in screen_text(pilot.app)  # type: ignore[arg-type]
+        assert "take it back?" in screen_text(pilot.app)
         await pilot.press("right", "enter")
         await until(pilot, lambda: not run.busy)
         assert run.undone
