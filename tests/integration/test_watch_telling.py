@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.receiver import Request, receiver
+from tests.servers.receiver import Receiver, Request, receiver
 from tests.unit.test_notices import numbered
 from tests.unit.test_watch_file import no_file_larger_than
 from walconsole.adapters.notify.ways import ways_of
@@ -29,31 +29,47 @@ def told(requests: list[Request]) -> list[tuple[str, str, bool]]:
     return [(each["id"], each["kind"], each["repeat"]) for each in documents]
 
 
+def watched_and_killed(folder: Path, url: str, *arguments: str) -> int:
+    """How many runs there were, each of which was killed and then ended by itself."""
+    done = subprocess.run(
+        [sys.executable, str(CHILD), str(folder), url, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=400,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return int(done.stdout)
+
+
+def doubled_in(taking: Receiver, run: int) -> int:
+    """How often one was told again, of a run that told both, and of each the first time as the first."""
+    came = told(taking.taken(f"/{run}/"))
+    first = [(name, kind) for name, kind, repeat in came if not repeat]
+    kinds = dict.fromkeys((name, kind) for name, kind, _ in came)
+    assert [kind for _, kind in kinds] == ["worse", "well"]
+    assert len(set(first)) == len(first), "whatever comes a second time says so"
+    assert len({name for name, _, _ in came}) == 2, "by its id the receiver knows it"
+    keys = [one.headers["Idempotency-Key"] for one in taking.taken(f"/{run}/")]
+    assert keys == [name for name, _, _ in came]
+    return len(came) - 2
+
+
 def test_killed_at_any_step_it_tells_each_once_or_says_that_it_repeats(tmp_path: Path) -> None:
     with receiver() as taking:
-        done = subprocess.run(
-            [sys.executable, str(CHILD), str(tmp_path), taking.url],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            timeout=100,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        runs = int(done.stdout)
+        runs = watched_and_killed(tmp_path, taking.url)
         assert runs > 20, "a write and a telling have each a step before and after"
-        doubled = 0
-        for run in range(1, runs + 1):
-            came = told(taking.taken(f"/{run}/"))
-            first = [(name, kind) for name, kind, repeat in came if not repeat]
-            kinds = dict.fromkeys((name, kind) for name, kind, _ in came)
-            assert [kind for _, kind in kinds] == ["worse", "well"]
-            assert len(set(first)) == len(first), "whatever comes a second time says so"
-            assert len({name for name, _, _ in came}) == 2, "by its id the receiver knows it"
-            doubled += len(came) - 2
-            keys = [one.headers["Idempotency-Key"] for one in taking.taken(f"/{run}/")]
-            assert keys == [name for name, _, _ in came]
+        doubled = sum(doubled_in(taking, run) for run in range(1, runs + 1))
         assert doubled == 4, "killed between the answer and the end of its note: two steps of each notice"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(420)
+def test_killed_at_any_moment_it_tells_each_once_or_says_that_it_repeats(tmp_path: Path) -> None:
+    with receiver() as taking:
+        for run in range(1, watched_and_killed(tmp_path, taking.url, "50") + 1):
+            assert doubled_in(taking, run) <= 6, "once for each of three kills and each notice"
 
 
 SETTINGS = NotifySettings(webhook_env="HOOK")

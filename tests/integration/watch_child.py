@@ -1,13 +1,16 @@
 """A watcher whose verdicts are scripted and which is killed between any two steps, forked again and again.
 
 argv: the folder of its state, the receiver's URL. For every step there is: a run that is killed (SIGKILL) at
-it, and then one that is not. What each told is below /NUMBER/ at the receiver. Prints the number of runs.
+it, and then one that is not. With a third, so many runs are killed at moments of no meaning instead, once or
+a few times each. What each told is below /NUMBER/ at the receiver. Prints the number of runs.
 """
 
 import asyncio
 import os
+import random
 import signal
 import sys
+import time
 from pathlib import Path
 
 from walconsole.adapters.notify.ways import ways_of
@@ -97,9 +100,40 @@ def _fork(environment: dict[str, str], kill_at: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def _fork_for(environment: dict[str, str], seconds: float) -> int:
+    """The same of one that is killed after so long, unless it has ended by then."""
+    child = os.fork()
+    if child == 0:
+        asyncio.run(_watch(environment, Steps(0)))
+        os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)  # it is not waited for yet: nobody else has its number
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _at_random(folder: Path, url: str, runs: int) -> None:
+    """As long as a run takes is measured first; kills are anywhere in that time."""
+    chance = random.Random()  # noqa: S311  # when to kill, not a secret
+    whole_s = 0.0
+    for number in range(1, runs + 1):
+        state = folder / str(number)
+        state.mkdir()
+        environment = {"XDG_STATE_HOME": str(state), "HOME": str(state), "HOOK": f"{url}/{number}/"}
+        for _ in range(chance.choice((1, 1, 2, 3)) if whole_s else 0):
+            _fork_for(environment, chance.uniform(0, whole_s))
+        began = time.monotonic()
+        if _fork(environment, 0) != 0:
+            sys.exit(f"run {number} did not end well")
+        whole_s = max(whole_s, time.monotonic() - began)
+
+
 def main() -> None:
     """Every step, one after another, until a run has no such step any more."""
     folder, url = Path(sys.argv[1]), sys.argv[2]
+    if len(sys.argv) > 3:
+        _at_random(folder, url, int(sys.argv[3]))
+        sys.stdout.write(f"{sys.argv[3]}\n")
+        return
     number = 0
     killed = True
     while killed:
