@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from walconsole.domain.archivers import (
     barman,
@@ -134,6 +135,15 @@ def _received(seen: Seen, look: Look) -> tuple[ArchiveTarget, ...]:
         )
         return () if found is None else (found,)
     return received_here(seen.receivers, seen.port)
+
+
+@cache
+def stores_nothing(command: str) -> bool:
+    """Whether nothing that it calls stores anything, by its own words: `true`, `:`, a copy to /dev/null."""
+    if command in OFF:
+        return False
+    found, wanted = discover(Settings(command), Seen())
+    return not found.targets and not wanted
 
 
 def _of_library(library: str, settings: Settings, look: Look) -> tuple[ArchiveTarget, ...]:

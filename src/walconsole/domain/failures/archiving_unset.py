@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures.configuration import by_alter_system, where
+from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import has_archive_target, is_enabled
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Severity
-from walconsole.domain.standing.proofs import setting_row
+from walconsole.domain.standing.proofs import archiver_row, setting_row
 from walconsole.domain.standing.remedies import RELOAD, restart_by_hand, set_by_hand
 from walconsole.domain.standing.streaming import streamed_to
 
@@ -66,6 +67,27 @@ def command_empty(assessment: Assessment) -> Iterator[Finding]:
                 *_set_ours(snapshot),
             ),
         )
+
+
+def stores_nothing(assessment: Assessment) -> Iterator[Finding]:
+    """By the command's own words, whether or not the bucket can be read; what that shows is told instead."""
+    snapshot, command = assessment.snapshot, safe(assessment.thrown_away_by)
+    if not command or assessment.agreement.ok is False:
+        return
+    yield Finding(
+        "stores-nothing",
+        Severity.CRITICAL,
+        f"the archive command stores nothing: {command}",
+        (f"archive_command = {command} (pg_settings) says yes to every segment: it is recycled then",),
+        "set a command that stores, and take a base backup: what was thrown away is a hole",
+        Snapshot.settings,
+        "archive_command",
+        proof=(*archiver_row(snapshot), *setting_row(snapshot, "archive_command")),
+        fixes=(
+            Fix("install the archive command, and set it", ("walconsole provision",), "drop-in"),
+            *_set_ours(snapshot),
+        ),
+    )
 
 
 def _set_ours(snapshot: Snapshot) -> tuple[Fix, ...]:
@@ -161,6 +183,27 @@ MODES: tuple[FailureMode, ...] = (
         look=command_empty,
         explains=(*REFUSED, *PILING),
         risk=Risk.STOPPED,
+    ),
+    FailureMode(
+        "stores-nothing",
+        Page(
+            title="the archive command stores nothing",
+            symptom="archived_count rises, nothing fails, pg_wal stays small: all looks well.",
+            cause=(
+                "archive_command is `/bin/true`, `:` or a copy to /dev/null, as it is set where archiving "
+                "shall be switched on later without a restart, or to make a backlog go away."
+            ),
+            signal="The command's own words (pg_settings); no look at the archive is needed.",
+            fix=(
+                "Set a command that stores, and reload; then take a base backup: what was thrown away is a "
+                "hole that no older base backup gets over."
+            ),
+            never="Never take archived_count for a proof: PostgreSQL counts what the command says.",
+            source="PostgreSQL's documentation, 26.3.1: Setting Up WAL Archiving",
+        ),
+        look=stores_nothing,
+        explains=("silent-loss", "gap", "dr-behind", "history-missing", "never-archived"),
+        risk=Risk.OFF,
     ),
     FailureMode(
         "library-and-command",

@@ -237,6 +237,7 @@ MODES: tuple[FailureMode, ...] = (
             *REFUSED,
             "archive-off",
             "command-empty",
+            "stores-nothing",
             "command-not-found",
             "library-and-command",
             "no-archive-timeout",
@@ -270,7 +271,7 @@ MODES: tuple[FailureMode, ...] = (
             source="the incident that walconsole began with; pg_conftool(1)",
         ),
         look=dead_config,
-        explains=("archive-off", "command-empty", "no-archive-timeout"),
+        explains=("archive-off", "command-empty", "stores-nothing", "no-archive-timeout"),
     ),
     FailureMode(
         "pending-restart",

@@ -30,6 +30,7 @@ from walconsole.domain.standing.recovery import (
     restorable_from,
 )
 from walconsole.domain.standing.retention import Retention, retention
+from walconsole.domain.standing.thrown_away import thrown_away_by
 from walconsole.domain.standing.trends import DiskOutlook, disk_outlook
 
 _STEADY_PER_MIN, _STEADY_SHARE = 0.5, 0.05
@@ -62,8 +63,15 @@ class Assessment:
         return exposure.agreement(archiver, server, self.snapshot)
 
     @cached_property
+    def thrown_away_by(self) -> str:
+        """The archive command where by its own words it stores nothing (`/bin/true`), else empty."""
+        return thrown_away_by(self.snapshot, self.state, self.agreement)
+
+    @cached_property
     def exposure(self) -> Lag | None:
         """What would be lost now with the droplet's disk; None: everything, nothing is known to be safe."""
+        if self.thrown_away_by:
+            return None
         return exposure.exposed(self.snapshot, self.now, self.lag, self.agreement)
 
     @cached_property

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.patience import OVERDUE
+from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import (
     ArchiverState,
     Lag,
@@ -27,12 +28,16 @@ from walconsole.domain.standing.unseen import proved
 from walconsole.domain.standing.whose import holds_others_newest, own_newest
 from walconsole.domain.units import age_text, bytes_text, lasting_text, plural, whole_duration_text
 
+_SHORT = 40
+"""A command of so many characters finds room in the line."""
+
 
 def verdict(assessment: Assessment) -> Verdict:
     """One line, worst first: what cannot be seen, what is broken, what is late, what works."""
     return (
         _unseen(assessment)
         or _broken(assessment)
+        or _thrown_away(assessment)
         or _contradicted(assessment)
         or _late(assessment)
         or _working(assessment)
@@ -187,6 +192,16 @@ def _lost(assessment: Assessment) -> str:
 
 def _span(lost: Lag) -> str:
     return "" if lost.seconds is None else f" or {whole_duration_text(lost.seconds)} of writes"
+
+
+def _thrown_away(assessment: Assessment) -> Verdict | None:
+    """The archive command itself says that it stores nothing: where the bucket shows it, that is told."""
+    command = assessment.thrown_away_by
+    if not command or assessment.agreement.ok is False:
+        return None
+    shown = f" ({safe(command)})" if len(command) <= _SHORT else ""
+    lost = "nothing written now would survive a lost disk"
+    return Verdict(Level.CRITICAL, f"the archive command stores NOTHING{shown}: {lost}")
 
 
 def _contradicted(assessment: Assessment) -> Verdict | None:

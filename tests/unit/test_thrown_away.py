@@ -1,0 +1,66 @@
+"""An archive command that by its own words stores nothing, whether or not the archive can be read."""
+
+from typing import Any
+
+import pytest
+
+from tests.data.facts import NOW, archiver, broken, healthy, server, settings
+from walconsole.domain.archivers.discovery import stores_nothing
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.failures import Level, diagnose
+
+UNREAD = {
+    "primary": broken(Snapshot.primary, "no such file", "NoKey"),
+    "dr": broken(Snapshot.dr, "no such file"),
+}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "/bin/true",
+        "true %p %f",
+        ":",
+        "exit 0",
+        "cp %p /dev/null",
+        "echo %p >/dev/null",
+        "sh -c true",
+        "cat %p > /dev/null",
+    ],
+)
+def test_by_its_own_words_it_stores_nothing(command: str) -> None:
+    assert stores_nothing(command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "(disabled)", "true && cp %p /a/%f", "/usr/local/bin/archive.sh %p", "$(cat /x)",
+     "aws s3 cp %p s3://b/%f >/dev/null", "cat %p | ssh host 'cat > /a/%f'"],
+)  # fmt: skip
+def test_what_it_does_is_elsewhere_or_not_known(command: str) -> None:
+    assert not stores_nothing(command)
+
+
+@pytest.mark.parametrize("facts", [{}, {"archiver": archiver(last_archived_wal=None, last_archived_at=None)}])
+def test_it_is_critical_though_postgresql_counts_and_the_archive_is_not_read(facts: dict[str, Any]) -> None:
+    snapshot = healthy(settings=settings(archive_command="/bin/true"), **UNREAD | facts)
+    diagnosis = diagnose(snapshot, NOW)
+    (story,) = (each for each in diagnosis.stories if each.root.rule == "stores-nothing")
+    assert "/bin/true" in story.root.title
+    assert diagnosis.verdict.level is Level.CRITICAL
+    assert "stores NOTHING (/bin/true)" in diagnosis.verdict.text
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"settings": settings(archive_command="/bin/true", archive_mode="off")},
+        {"settings": settings(archive_command="/bin/true"), "server": server(in_recovery=True)},
+        {"settings": settings(archive_command="/bin/true", archive_library="walg_archive")},
+        {"settings": settings(archive_command="/bin/true"), "archiver": archiver()},
+    ],
+)
+def test_where_nothing_is_thrown_away_it_is_not_told(facts: dict[str, Any]) -> None:
+    diagnosis = diagnose(healthy(**facts), NOW)
+    assert "stores NOTHING" not in diagnosis.verdict.text
+    assert not any(each.root.rule == "stores-nothing" for each in diagnosis.stories)
