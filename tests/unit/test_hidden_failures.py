@@ -73,3 +73,10 @@ def test_what_the_archive_lacks_follows_from_it() -> None:
     (story,) = (each for each in diagnose(snapshot, NOW).stories if each.root.rule == "failure-hidden")
     assert [each.rule for each in story.consequences] == ["silent-loss"]
     assert story.severity is Severity.CRITICAL
+
+
+def test_a_secret_of_what_hides_it_is_not_shown() -> None:
+    command = 'cp %p /w/%f; PGPASSWORD="S3cretK3y" psql -c "NOTIFY stored"'
+    snapshot = healthy(settings=settings(archive_command=command), command=CommandFacts(command))
+    (finding,) = (each for each in diagnose(snapshot, NOW).findings if each.rule == "failure-hidden")
+    assert "S3cret" not in finding.title

@@ -19,6 +19,7 @@ _BLOCKS = frozenset({"if", "for", "while", "until", "case", "{", "function"})
 def hides_failure(command: str) -> str:
     """What of it says yes whatever happened before, as it stands there; empty where nothing is seen to.
 
+    It may hold secrets, as the command may.
     Where blocks or subshells make it hard to tell, only what goes on in the background is told.
     """
     listed = [(words, ends) for words, ends in commands_of(tokens(command)) if words or ends == "&"]
@@ -53,7 +54,7 @@ def _of_list(listed: Sequence[tuple[list[Token], str]], texts: Sequence[tuple[st
         ]
         leaves = any(text[:1] == ("exit",) for _, text in part)
         if stores and not leaves:
-            return f"; {' '.join(parts[-1][-1][1])[:40]}"
+            return f"; {' '.join(parts[-1][-1][1])}"
     return ""
 
 

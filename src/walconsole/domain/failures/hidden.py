@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from walconsole.domain.archivers.ending import hides_failure
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import is_enabled
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
@@ -18,7 +19,7 @@ def failure_hidden(assessment: Assessment) -> Iterator[Finding]:
     settings = snapshot.settings.value
     if settings is None or not is_enabled(settings.value("archive_mode")) or is_ours(snapshot):
         return
-    hiding = hides_failure(command_in_force(snapshot))
+    hiding = safe(hides_failure(command_in_force(snapshot)))[:60]
     if not hiding:
         return
     how = "it goes on in the background" if hiding == "&" else "it ends well whatever failed before"
