@@ -63,7 +63,7 @@ def receiving(server: PostgresServer, into: Path, *options: str) -> Iterator[Non
 def holds(folder: Path, names: list[str]) -> None:
     """Wait until all of them are there, and what is written since as .partial."""
     wait_until(
-        lambda: all(any(folder.rglob(f"{name}*")) for name in names) and any(folder.rglob("*.partial")),
+        lambda: all(any(folder.rglob(each)) for each in (*(f"{name}*" for name in names), "*.partial")),
         f"{names} received",
     )
 
