@@ -277,7 +277,7 @@ class Lab:
 
     def until_well(self) -> Seen:
         """Until nothing alarms."""
-        return self.until(lambda seen: seen.level == "ok", "all is well")
+        return self.until(lambda seen: seen.well, "all is well")
 
     def until_told(self, *ids: str) -> Seen:
         """Until each of these is found."""

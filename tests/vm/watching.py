@@ -28,6 +28,12 @@ class Seen:
     findings: Mapping[str, str]
     at: float
 
+    @property
+    def well(self) -> bool:
+        """Whether nothing alarms or is unseen. That an emulated processor is slow is true, and no more."""
+        alarms = {rule for rule, severity in self.findings.items() if severity in ("warning", "critical")}
+        return self.level in ("ok", "warning") and alarms <= {"slow-droplet"}
+
     @classmethod
     def of(cls, metrics: str) -> "Seen | None":
         """From the text of /metrics; None before the first look."""
