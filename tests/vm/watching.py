@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from tests.servers.ports import LOOPBACK, free_port
 from tests.servers.workspace import Daemon, Workspace
 
-EVERY_S = 2
+EVERY_S = 3
+"""Of the droplet's processor a look at it each second takes half, where that is emulated."""
 _LEVELS = ("ok", "warning", "critical", "unknown")
 _STATUS = re.compile(r"^walconsole_status\{.*\} (\d)", re.MULTILINE)
 _AT = re.compile(r"^walconsole_check_timestamp_seconds\{.*\} ([\d.]+)", re.MULTILINE)
