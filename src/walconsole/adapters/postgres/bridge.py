@@ -33,12 +33,14 @@ NO_USER, NO_SOCKET, NO_RELAY = 64, 65, 66
 """Exit statuses of the remote script."""
 
 # Relays by descending thrift. Each closes its end when standard input ends, so that no backend is left.
+# Python imports nothing of the user's or the site's (-IS), and what its own socket and threading stand on:
+# it starts in half the time.
 _PYTHON = (
-    "import os,socket,sys,threading;"
-    "a=sys.argv[1];s=socket.socket(socket.AF_UNIX);s.connect(chr(0)+a[1:] if a[0]=='@' else a);"
+    "import os,_socket,sys,_thread;"
+    "a=sys.argv[1];s=_socket.socket(_socket.AF_UNIX);s.connect(chr(0)+a[1:] if a[0]=='@' else a);"
     "o=sys.stdout.buffer;"
     "up=lambda:(any(s.sendall(d) for d in iter(lambda:os.read(0,65536),b'')),s.shutdown(1));"
-    "threading.Thread(target=up,daemon=True).start();"
+    "_thread.start_new_thread(up,());"
     "any(o.write(d) and o.flush() for d in iter(lambda:s.recv(65536),b''))"
 )
 _PERL = (
@@ -61,7 +63,7 @@ _RELAY = "; ".join(
         "case $s in @*) to=ABSTRACT-CONNECT:${s#@} ;; *) to=UNIX-CONNECT:$s ;; esac",
         'case $s in *[,:!]*) ;; *) command -v socat >/dev/null && exec socat - "$to" ;; esac',
         'case $s$(nc -h 2>&1) in @*) ;; *-N*-U*|*-U*-N*) exec nc -N -U "$s" ;; esac',
-        f'command -v python3 >/dev/null && exec python3 -c {quote(_PYTHON)} "$s"',
+        f'command -v python3 >/dev/null && exec python3 -IS -c {quote(_PYTHON)} "$s"',
         f'command -v perl >/dev/null && exec perl -MIO::Socket::UNIX -MIO::Select -e {quote(_PERL)} "$s"',
         'echo "no relay" >&2',
         f"exit {NO_RELAY}",
