@@ -79,7 +79,7 @@ async def test_in_its_place_with_two_tablespaces_to_before_a_drop(stage: Stage) 
     told = await ran(stage, to_the_pause(recovery))
     assert "    100" in told
     state = await recovery.state()
-    assert state.pgbackrest == options
+    assert state.pgbackrest == f"pgbackrest {options}"
     await ran(stage, onwards(recovery, state))
     state = await recovery.state()
     assert state.phase is RecoveryPhase.DONE
