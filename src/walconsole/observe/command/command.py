@@ -112,6 +112,10 @@ class CommandProbe:
             found = replace(
                 found, configs=tuple(replace(each, remotes=_known(each, remotes)) for each in inside.configs)
             )
+        wrapped = "" if _pgbackrest_config(command) else _pgbackrest_config(found.script)
+        if wrapped and self._waiting():  # a script of the operator's own around it
+            inside = await self._look_up(command, (), (), pgbackrest=wrapped)
+            found = replace(found, stop_files=inside.stop_files)
         return found
 
     async def _look_up(
@@ -120,6 +124,7 @@ class CommandProbe:
         programs: Sequence[Program],
         configs: Sequence[str],
         restore: Sequence[Program] = (),
+        pgbackrest: str = "",
     ) -> _Files:
         token = secrets.token_hex(8)
         assigned = (
@@ -128,8 +133,8 @@ class CommandProbe:
             ("path", await self._server_path()),
             ("programs", "\n".join(_places((*programs, *restore))).encode("utf-8", "surrogateescape")),
             ("configs", "\n".join(configs).encode("utf-8", "surrogateescape")),
-            ("waiting", b"1" if programs and self._waiting() else b"0"),
-            ("pgbackrest", _pgbackrest_config(command).encode("utf-8", "surrogateescape")),
+            ("waiting", b"1" if (programs or pgbackrest) and self._waiting() else b"0"),
+            ("pgbackrest", (pgbackrest or _pgbackrest_config(command)).encode("utf-8", "surrogateescape")),
         )
         script = "".join(assignment(name, raw) for name, raw in assigned) + script_named("command.sh")
         answer = await self._shell.run(as_user(self._os_user, script), timeout_s=SCRIPT_S)
