@@ -113,7 +113,7 @@ class CommandProbe:
                 found, configs=tuple(replace(each, remotes=_known(each, remotes)) for each in inside.configs)
             )
         wrapped = "" if _pgbackrest_config(command) else _pgbackrest_config(found.script)
-        if wrapped and self._waiting():  # a script of the operator's own around it
+        if wrapped and self._waiting() != 0:  # a script of the operator's own around it
             inside = await self._look_up(command, (), (), pgbackrest=wrapped)
             found = replace(found, stop_files=inside.stop_files)
         return found
@@ -133,7 +133,7 @@ class CommandProbe:
             ("path", await self._server_path()),
             ("programs", "\n".join(_places((*programs, *restore))).encode("utf-8", "surrogateescape")),
             ("configs", "\n".join(configs).encode("utf-8", "surrogateescape")),
-            ("waiting", b"1" if (programs or pgbackrest) and self._waiting() else b"0"),
+            ("waiting", b"1" if (programs or pgbackrest) and self._waiting() != 0 else b"0"),
             ("pgbackrest", (pgbackrest or _pgbackrest_config(command)).encode("utf-8", "surrogateescape")),
         )
         script = "".join(assignment(name, raw) for name, raw in assigned) + script_named("command.sh")
