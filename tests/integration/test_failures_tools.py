@@ -212,7 +212,7 @@ async def test_a_stopped_pgbackrest_is_named_and_what_starts_it_runs(
         began = time.monotonic()
         _, document = await host.checked()
         root = document["stories"][0]["root"]
-        assert root["id"] == "archiver-stopped", document["stories"]
+        assert (root["id"], root["certainty"]) == ("archiver-stopped", "proved"), document["stories"]
         (command,) = root["fixes"][0]["commands"]
         assert command.endswith("--stanza=main start"), command
         if os.geteuid() == 0:  # who becomes the server's user
