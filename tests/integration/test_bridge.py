@@ -144,6 +144,17 @@ async def test_each_way_to_become_the_user(
         assert (await database.fetch("SELECT 1 AS one")).rows == [{"one": 1}]
 
 
+async def test_what_the_login_shell_prints_is_none_of_the_server_s_words(
+    make_sshd: MakeSshd, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    greeting = tmp_path / "greeting.sh"
+    greeting.write_text("echo N; printf 'S\\001\\000E'; echo warning >&2; export PATH=/nowhere\n")
+    greeting.chmod(0o644)
+    sshd = make_sshd({"SetEnv": f"BASH_ENV={greeting}"})
+    async with open_database(target(sshd), postgres_target(postgres)) as database:
+        assert (await database.fetch("SELECT 1 AS one")).rows == [{"one": 1}]
+
+
 @as_root
 async def test_the_database_s_own_user_needs_nobody(make_sshd: MakeSshd, postgres: PostgresServer) -> None:
     server = make_sshd({"UsePAM": "yes"})

@@ -138,19 +138,6 @@ async def test_silent_loss(console: Watched) -> None:
     await console.green("the segment pushed by hand")
 
 
-@pytest.mark.failure_mode("stores-nothing")
-async def test_a_command_that_stores_nothing_is_told_though_the_bucket_is_not_read(console: Watched) -> None:
-    config, secret = console.stage.profile.paths.rclone_config, console.stage.app_key.secret
-    with console.broken("archive_command = ':', and a bucket that is not read"):
-        with edited(config, secret, "x" * len(secret)):
-            console.config(archive_command=":")
-            lost = console.switch()
-            await console.root("stores-nothing", evidence="archive_command")
-        console.config_back()
-    console.push(lost)
-    await console.green("the setting and the key taken back, the segment pushed by hand")
-
-
 @pytest.mark.failure_mode("archive-frozen")
 async def test_archive_frozen(console: Watched) -> None:
     with console.broken("a command that says yes and goes on in the background"):

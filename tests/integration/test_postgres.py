@@ -112,17 +112,6 @@ async def test_what_is_set_for_the_role_or_the_database_changes_no_answer(
         assert (await database.fetch(asked)).rows == [{"recovery": False, "epoch": 1764511159.25}]
 
 
-async def test_what_the_login_shell_prints_is_none_of_the_server_s_words(
-    make_sshd: MakeSshd, postgres: PostgresServer, tmp_path: Path
-) -> None:
-    greeting = tmp_path / "greeting.sh"
-    greeting.write_text("echo N; printf 'S\\001\\000E'; echo warning >&2; export PATH=/nowhere\n")
-    greeting.chmod(0o644)
-    sshd = make_sshd({"SetEnv": f"BASH_ENV={greeting}"})
-    async with open_database(target(sshd), postgres_target(postgres)) as database:
-        assert (await database.fetch("SELECT 1 AS one")).rows == [{"one": 1}]
-
-
 async def test_postgresql_18(sshd: SshServer, postgres18: PostgresServer) -> None:
     async with open_database(target(sshd), postgres_target(postgres18)) as database:
         assert await database.version_num() // 10000 == 18

@@ -204,6 +204,7 @@ MODES: tuple[FailureMode, ...] = (
         look=stores_nothing,
         explains=("silent-loss", "gap", "dr-behind", "history-missing", "never-archived"),
         risk=Risk.OFF,
+        untried="`silent-loss` is brought about by such a command; here the setting's words are all there is",
     ),
     FailureMode(
         "library-and-command",
