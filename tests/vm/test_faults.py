@@ -78,8 +78,10 @@ def test_stopped_by_systemctl_and_by_pg_ctlcluster(lab: Lab) -> None:
     for stop in (f"systemctl stop {UNIT}", "pg_ctlcluster 17 main stop"):
         with mended_by(lab, f"systemctl start {UNIT}"):
             lab.machine.run(stop)
-            seen = lab.until_told("postgres-unreachable")
-            assert seen.level == "critical", seen
+            lab.until(
+                lambda seen: "postgres-unreachable" in seen.findings and seen.level == "critical",
+                "that it does not answer",
+            )
         lab.until_well()
         lab.saw(f"`{stop}`", page_of("postgres-unreachable"))
 
