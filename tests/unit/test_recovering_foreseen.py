@@ -74,6 +74,14 @@ def test_beside_a_cluster_that_is_none_of_debians_it_is_a_folder(data: str, plac
     assert place_beside(unasked) == place
 
 
+def test_where_the_old_host_is_gone_and_another_is_named_the_backups_tell_the_version() -> None:
+    made = nightly()
+    away = replace(made, host=Reading(Snapshot.host), server=Reading(Snapshot.server))
+    assert place_beside(away) == IN_PLACE
+    named = replace(away, told=replace(made.told, spare="root@spare"))
+    assert place_beside(named) == RecoveryPlace(ClusterName("15", "restored"))
+
+
 def test_the_disk_is_known_where_pg_wal_lies_in_the_data_directory() -> None:
     made = nightly()
     disk = made.wal_disk.value

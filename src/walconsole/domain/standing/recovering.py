@@ -115,16 +115,29 @@ def names_taken(snapshot: Snapshot) -> tuple[ClusterName, ...]:
 
 def place_beside(snapshot: Snapshot) -> RecoveryPlace:
     """Where the old one is not touched: of Debian's a new cluster of its version whose name is free;
-    else a data directory beside its own. In its place where neither can be named.
+    else a data directory beside its own. In its place where neither can be named. Where the old host is gone
+    and the profile names another one, the base backups tell the version.
     """
     facts = snapshot.host.value
-    name = facts.cluster.name if facts is not None and facts.cluster is not None else None
-    if name is None:
+    cluster = facts.cluster if facts is not None else None
+    name = cluster.name if cluster is not None else None
+    version = name.version if name is not None else ""
+    if cluster is None and snapshot.told.spare:
+        version = _stored_version(snapshot)
+    if not version:
         try:
             return read_into(f"{host_of(snapshot).data}.{_NEW_NAME}")
         except ValueError:
             return IN_PLACE
     taken = set(names_taken(snapshot))
     names = (f"{_NEW_NAME}{number or ''}" for number in (0, *range(2, 100)))
-    free = (ClusterName(name.version, each) for each in names)
+    free = (ClusterName(version, each) for each in names)
     return RecoveryPlace(next(each for each in free if each not in taken))
+
+
+def _stored_version(snapshot: Snapshot) -> str:
+    """The major version of the newest base backup that can be restored; empty where none tells it."""
+    restorable = Assessment(snapshot, 0.0).recovery
+    newest = restorable.found.newest_usable if restorable is not None else None
+    number = newest.held.backup.server_version_num if newest is not None else None
+    return str(number // 10_000) if number else ""
