@@ -3,7 +3,9 @@
 import io
 import re
 import sys
-from dataclasses import dataclass
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -12,10 +14,14 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from benchmarks.droplet import droplet
 from benchmarks.harness import Terminal
+from walconsole.config.writer import profile_as_toml
+from walconsole.domain.profile import Profile
 
 COLUMNS, ROWS = 120, 36
 STARTS_WITHIN_S = 60.0
+LIST_WITHIN_S = 180.0
 
 SVG = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">
@@ -89,6 +95,39 @@ def take(picture: Picture, folder: Path) -> Path:
     return path
 
 
+LISTED = {
+    "healthy": ("ledger", "shop-eu", "shop-us", "wiki"),
+    "failing": ("billing",),
+    "incident": ("legacy",),
+}
+"""The clusters of the list by the scenario that each is in; besides one whose host does not answer."""
+NOBODY_THERE = "search"
+
+
+def take_list(folder: Path) -> Path:
+    """The list of many clusters, upon embedded droplets. Raises TimeoutError when it shows otherwise."""
+    with ExitStack() as stack:
+        own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="walconsole-pictures-")))
+        profiles: dict[str, Profile] = {}
+        for scenario, names in LISTED.items():
+            profile = stack.enter_context(droplet(scenario))
+            profiles |= {name: replace(profile, tags=("production",)) for name in names}
+        elsewhere = replace(profiles["wiki"].ssh, port=1)
+        profiles[NOBODY_THERE] = replace(profiles["wiki"], ssh=elsewhere)
+        config = own / "walconsole.toml"
+        config.write_text("".join(profile_as_toml(profile, name) for name, profile in profiles.items()))
+        program: list[str | Path] = [Path(sys.executable).parent / "walconsole", "fleet", "--config", config]
+        terminal = stack.enter_context(
+            Terminal(program, columns=COLUMNS, rows=ROWS, env={"XDG_STATE_HOME": str(own)})
+        )
+        told = re.compile(rf"{len(profiles)} clusters: 2 critical, 1 unknown, {len(LISTED['healthy'])} ok")
+        terminal.until(lambda: bool(told.search(terminal.lines()[0])), "the list", LIST_WITHIN_S)
+        terminal.idle(3.0)
+        path = folder / "list.svg"
+        path.write_text(drawn(terminal.cells(), "walconsole fleet"))
+    return path
+
+
 def _until(terminal: Terminal, picture: Picture, shows: tuple[str, ...]) -> None:
     patterns = [re.compile(pattern) for pattern in shows]
     terminal.until(
@@ -135,6 +174,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for picture in PICTURES:
         print(take(picture, folder), flush=True)
+    print(take_list(folder), flush=True)
 
 
 if __name__ == "__main__":
