@@ -48,7 +48,9 @@ def _of_list(listed: Sequence[tuple[list[Token], str]], texts: Sequence[tuple[st
         if ends in (";", "\n", ""):
             parts.append(current)
             current = []
-    for part in parts[:-1]:
+    for at, part in enumerate(parts[:-1]):
+        if any(_looks_how_it_ended(words) for later in parts[at + 1 :] for words, _ in later):
+            return ""
         stores = [
             text[0] for words, text in part if text and text[0] not in _LOOKS | _TELLS and _is_given(words)
         ]
@@ -73,6 +75,11 @@ def _text(words: Sequence[Token]) -> tuple[str, ...]:
 
 def _is_given(words: Sequence[Token]) -> bool:
     return any("%p" in word.text or "%p" in (word.raw if isinstance(word, Word) else "") for word in words)
+
+
+def _looks_how_it_ended(words: Sequence[Token]) -> bool:
+    """`exit $?`, `rc=$?`, `[ $? -eq 0 ]`: what becomes of it is not followed."""
+    return any("$?" in (word.raw if isinstance(word, Word) else word.text) for word in words)
 
 
 def _ends_well(text: tuple[str, ...]) -> bool:
