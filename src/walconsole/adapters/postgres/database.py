@@ -34,7 +34,7 @@ Connection = psycopg.AsyncConnection[DictRow]
 _LOCK_TIMEOUT_S = 2
 _IDLE_SESSION_TIMEOUT_S = 900
 _IDLE_SESSION_TIMEOUT_SINCE = 140000
-_AS_OURS = {"search_path": "pg_catalog", "extra_float_digits": "1"}
+AS_OURS = {"search_path": "pg_catalog", "extra_float_digits": "1"}
 """What ALTER ROLE or ALTER DATABASE may have set otherwise: other schemas' functions come before those of
 PostgreSQL then, and seconds since 1970 are rounded to two thousand million."""
 _TEXT_TYPES = ("text", "varchar", "bpchar", "name", '"char"')
@@ -68,7 +68,7 @@ async def connect(
     folder: str, target: PostgresTarget, password: str | None, *, statement_timeout_s: float
 ) -> Connection:
     """Connect through the socket in `folder`. Raises psycopg.Error."""
-    settings = _AS_OURS | {
+    settings = AS_OURS | {
         "default_transaction_read_only": "on",
         "statement_timeout": f"{round(statement_timeout_s * 1000)}",
         "lock_timeout": f"{_LOCK_TIMEOUT_S}s",
