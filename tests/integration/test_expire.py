@@ -311,7 +311,7 @@ async def test_from_the_oldest_that_stays_all_rows_are_restored(made: Retained) 
     assert "    100" in ended.text
     ended = await made.by_schedule()
     assert ended.code == 0, ended.text
-    assert "not now: a recovery goes on (all that could be had is replayed" in ended.text
+    assert "not now: a recovery goes on (all that is archived is replayed" in ended.text
     ended = await made.run("recover", "--give-up", "--confirm", made.name)
     assert ended.code == 0, ended.text
 

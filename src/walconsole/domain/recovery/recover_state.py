@@ -155,6 +155,15 @@ class RecoveryState:
     def words(self) -> tuple[str, str]:
         """Where it stands in words, and what to do."""
         told, to_do = PHASES[self.phase]
+        if (
+            self.phase is RecoveryPhase.ENDED
+            and self.target is not None
+            and self.target.to is RecoverTo.LATEST
+        ):
+            told, to_do = (
+                "all that is archived is replayed, and can be read",
+                "look, then --promote or --give-up",
+            )
         if self.phase in READABLE and not self.lives:
             return f"{told}; but its server does not run", "run it again: it starts it anew"
         return told, to_do

@@ -57,6 +57,9 @@ class PromoteCopy(NotUndone):
             return Check(CheckState.DONE, "it was promoted")
         if state.phase is RecoveryPhase.GIVEN_UP:
             return Check(CheckState.BLOCKED, "it was given up", remedy="begin another one")
+        if state.phase not in _PROMOTABLE:
+            why, remedy = state.words
+            return Check(CheckState.BLOCKED, why, remedy=remedy)
         return Check(CheckState.NEEDED, "it is to be opened for writing")
 
     async def plan(self) -> Plan:
