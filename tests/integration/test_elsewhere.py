@@ -207,6 +207,19 @@ async def drilled_there(both: Elsewhere) -> None:
     assert len(results(both)[0]) == 2
 
 
+async def taken_back_there(both: Elsewhere) -> None:
+    """What the drill put there, by the console's own record of that host."""
+    code, said = await both.run("undo", "--plan", on=())
+    assert code == 0, said
+    assert f"on {both.spare.address}, which walconsole undo {both.stage.profile.name} --on" in said
+    code, said = await both.run("undo", "--apply", *both.confirm)
+    assert code == 0, said
+    assert both.left("usr/local/bin") == {"cron"}
+    code, said = await both.run("undo", "--plan", on=())
+    assert code == 0, said
+    assert both.spare.address not in said
+
+
 async def recovered_beside(both: Elsewhere) -> None:
     """Production goes on until the other takes writes."""
     stage = both.stage
@@ -235,4 +248,5 @@ async def recovered_beside(both: Elsewhere) -> None:
 
 async def test_drilled_there_then_recovered_beside_production(both: Elsewhere) -> None:
     await drilled_there(both)
+    await taken_back_there(both)
     await recovered_beside(both)

@@ -179,8 +179,22 @@ class Operator:
         self.terminal.wait_until(lambda: "1 Steps " in self.terminal.text, "the screen of steps", 30.0)
         self._through()
         assert self.walked.stopped == [], f"{self.walked.stopped}\n{self.terminal.text}"
-        self.press("Esc")
-        self.terminal.wait_until(lambda: "1 Steps " not in self.terminal.text, "the screen below", 30.0)
+        for _ in range(3):  # pressed while the last frame is painted, it may only leave the summary
+            self.press("Esc")
+            if self._gone("1 Steps "):
+                return
+        raise AssertionError(f"the screen below did not come:\n{self.terminal.text}")
+
+    def _gone(self, text: str) -> bool:
+        """Whether that is not shown any more, and stays so: a frame may be painted in parts."""
+        until, last = time.monotonic() + 15.0, False
+        while time.monotonic() < until:
+            gone = text not in self.terminal.text
+            if gone and last:
+                return True
+            last = gone
+            time.sleep(0.7)
+        return False
 
     def _through(self) -> None:
         """Go, and agree to what is asked, until it has ended."""
