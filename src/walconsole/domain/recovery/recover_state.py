@@ -152,14 +152,16 @@ class RecoveryState:
         return self.phase in READABLE and self.lives
 
     @property
+    def not_reached(self) -> bool:
+        """Whether it waits at the archive's end though a target was named."""
+        latest = self.target is not None and self.target.to is RecoverTo.LATEST
+        return self.phase is RecoveryPhase.ENDED and not latest
+
+    @property
     def words(self) -> tuple[str, str]:
         """Where it stands in words, and what to do."""
         told, to_do = PHASES[self.phase]
-        if (
-            self.phase is RecoveryPhase.ENDED
-            and self.target is not None
-            and self.target.to is RecoverTo.LATEST
-        ):
+        if self.phase is RecoveryPhase.ENDED and not self.not_reached:
             told, to_do = (
                 "all that is archived is replayed, and can be read",
                 "look, then --promote or --give-up",

@@ -24,7 +24,6 @@ from walconsole.provision.engine.model import (
 from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
 from walconsole.provision.recovering.control import OldServer, runs_in, start_of_new
-from walconsole.provision.recovering.looking import not_reached
 from walconsole.provision.recovering.recovery import IN_FORCE, Recovery, site_of
 
 _UP_WITHIN_S = 120.0
@@ -67,7 +66,7 @@ class PromoteCopy(NotUndone):
         state = await self._recovery.state()
         at = f"{state.lsn}, the last commit of {state.reached or 'n/a'}" if state.lsn else "where it pauses"
         notes = ["the old cluster's files are not touched by it"]
-        if not_reached(state):
+        if state.not_reached:
             notes.insert(0, "the target was NOT reached: what is opened is all that could be had")
         return Plan(
             f"promote what was recovered, at {at}",

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from shlex import join, quote
 
 from walconsole.domain.recovery.recover_state import RecoveryLook, RecoveryPhase, RecoveryState, Seen
-from walconsole.domain.recovery.recover_target import RecoverTo
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import os_user, run, status_of
@@ -86,7 +85,7 @@ class LookBefore(NotUndone):
     async def verify(self) -> AsyncIterator[Event]:
         """Raises ProvisionError where the target that was named was not reached: nobody shall miss it."""
         state = await self._recovery.state()
-        if not_reached(state):
+        if state.not_reached:
             how = state.target.how if state.target is not None else "the target"
             why = f"{how} was not reached: all that could be had is replayed, up to {state.lsn}"
             remedy = "--promote opens what there is; --step-to another target, or --give-up"
@@ -94,12 +93,6 @@ class LookBefore(NotUndone):
                 "recovering to the target", f"{why}, the last commit of {state.reached}", remedy
             )
         yield Proved("nothing was changed by looking; --promote, --step-to or --give-up is next")
-
-
-def not_reached(state: RecoveryState) -> bool:
-    """Whether it waits at the archive's end though a target was named."""
-    latest = state.target is not None and state.target.to is RecoverTo.LATEST
-    return state.phase is RecoveryPhase.ENDED and not latest
 
 
 async def look(recovery: Recovery) -> RecoveryLook:
