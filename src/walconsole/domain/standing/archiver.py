@@ -73,6 +73,12 @@ def is_enabled(value: str | None) -> bool | None:
     return None if value is None else value in ("on", "always")
 
 
+def is_off(snapshot: Snapshot) -> bool:
+    """Whether archive_mode is seen to be off; False while it was not read."""
+    settings = snapshot.settings.value
+    return settings is not None and is_enabled(settings.value("archive_mode")) is False
+
+
 def has_archive_target(settings: SettingsFacts) -> bool | None:
     """Whether archive_command or archive_library says where to; `(disabled)` hides it while off."""
     command, library = settings.get("archive_command"), settings.get("archive_library")
@@ -103,10 +109,8 @@ def archived_through(snapshot: Snapshot) -> Segment | None:
     archiver, server = snapshot.archiver.value, snapshot.server.value
     if server is None:
         return None
-    settings = snapshot.settings.value
-    off = settings is not None and is_enabled(settings.value("archive_mode")) is False
     counted = archiver.last_archived_wal if archiver else None
-    for text in (own_newest(snapshot), counted) if off else (counted, own_newest(snapshot)):
+    for text in (own_newest(snapshot), counted) if is_off(snapshot) else (counted, own_newest(snapshot)):
         name = wal_name(text, server.segment_bytes)
         if name is not None and name.segment is not None:
             return name.segment

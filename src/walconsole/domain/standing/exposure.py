@@ -6,7 +6,7 @@ from walconsole.domain.archive.times import age_s
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.standing.archiver import IDLE_NOISE_BYTES, Lag, is_enabled, lag, server_age
+from walconsole.domain.standing.archiver import IDLE_NOISE_BYTES, Lag, is_off, lag, server_age
 from walconsole.domain.standing.streaming import holds_what_is_written, received
 from walconsole.domain.standing.whose import holds_others_newest, own_newest
 from walconsole.domain.wal import Segment, WalNameKind, wal_name
@@ -54,9 +54,8 @@ def exposed(snapshot: Snapshot, now: float, behind: Lag | None, answer: Agreemen
 
 def _unconfirmed(snapshot: Snapshot, behind: Lag) -> Lag:
     """Where WAL is streamed, what its receiver lacks: its .partial has of the current segment what it got."""
-    settings, stream = snapshot.settings.value, received(snapshot)
-    off = settings is not None and is_enabled(settings.value("archive_mode")) is False
-    if not off or stream is None or stream.behind_bytes is None or behind.segments:
+    stream = received(snapshot)
+    if not is_off(snapshot) or stream is None or stream.behind_bytes is None or behind.segments:
         return behind
     if not holds_what_is_written(snapshot):
         return behind
