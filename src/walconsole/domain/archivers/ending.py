@@ -5,6 +5,7 @@ PostgreSQL takes 0 for "stored" (its documentation of archive_command).
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 from walconsole.domain.archivers.shell_words import Token, Word, commands_of, tokens
 from walconsole.domain.archivers.wrappers import SHELLS
@@ -16,6 +17,7 @@ _LOOKS = frozenset({"test", "[", "[[", "mkdir", "rm", "touch"})
 _BLOCKS = frozenset({"if", "for", "while", "until", "case", "{", "function"})
 
 
+@cache
 def hides_failure(command: str) -> str:
     """What of it says yes whatever happened before, as it stands there; empty where nothing is seen to.
 
