@@ -260,6 +260,11 @@ def test_a_bare_word_is_a_profile_an_alias_or_a_mistake(
         UsageError, match=r"neither a profile .* did you mean 'shithub'\? .*write shithubb:22"
     ):
         choose("shithubb", file, home)
+    for no_host in ("a b", "", "-oProxyCommand=id", "DO00ABCDEFGHIJKLMNOP"):
+        with pytest.raises(UsageError, match="neither a profile") as refused:
+            choose(no_host, file, home)
+        assert ":22" not in str(refused.value)
+        assert "DO00" not in str(refused.value)
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh/config").write_text("Host shithubb\n  HostName 10.0.0.5\n")
     assert choose("shithubb", file, home).profile.ssh == SshTarget("shithubb")

@@ -132,9 +132,9 @@ def _destination(
 ) -> dict[str, Setting]:
     if _is_bare_word(target) and not is_alias(target, home_of(environment) / ".ssh" / "config"):
         raise UsageError(
-            f"opening '{target}'",
+            f"opening {checks.shown(target)}",
             f"it is neither a profile in {file.path} nor a Host in ~/.ssh/config",
-            f"{suggestion(target, file.profiles, commands)} (for a host of that name write {target}:22)",
+            f"{suggestion(target, file.profiles, commands)}{_as_a_host(target)}",
         )
     try:
         return destination_settings(target, "command line")
@@ -144,6 +144,17 @@ def _destination(
 
 def _is_bare_word(target: str) -> bool:
     return not any(mark in target for mark in "@:.") and target != "localhost"
+
+
+def _as_a_host(word: str) -> str:
+    """How to say that the host of that name is meant; nothing where none can be, or it is secret."""
+    if checks.shown(word) != repr(word):
+        return ""
+    try:
+        destination_settings(f"{word}:{SSH_PORT}", "command line")
+    except checks.UnfitError:
+        return ""
+    return f" (for a host of that name write {word}:{SSH_PORT})"
 
 
 def _host(*layers: Settings) -> str | None:
