@@ -266,5 +266,9 @@ def shown(text: str) -> str:
 
 
 def safe_lines(text: str) -> str:
-    """Redacted as a whole, for a secret may stand on a line of its own; its lines stay lines."""
-    return "\n".join(safe(line) for line in redact(text).splitlines())
+    """Redacted as a whole, for a secret may stand on a line of its own; its lines stay lines.
+
+    A line is so once more only where something in it had no shape, which may have hidden a secret.
+    """
+    lines = redact(text).splitlines()
+    return "\n".join(line if line.isprintable() else safe(line) for line in lines)

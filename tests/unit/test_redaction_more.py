@@ -1,12 +1,17 @@
 """Secrets in the words of more programs go; PostgreSQL's and the tools' own messages about secrets stay."""
 
+import re
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from tests.examples import some_of
 from walconsole.domain.facts.log_entries import entries_of, utc
 from walconsole.domain.redaction import MASK, redact, safe
+from walconsole.domain.secret_shapes import LED, SHAPES, Shape
 
 pytestmark = pytest.mark.cases("Secrets in commands, and prose that is none")
 
@@ -24,6 +29,18 @@ def test_no_secret_is_left(text: str) -> None:
     shown = redact(text)
     assert "k3y" not in shown.lower(), shown
     assert MASK in shown
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, *LED], ids=lambda shape: shape.needs[0])
+@settings(max_examples=some_of(50))  # to make up what a pattern finds takes long
+@given(data=st.data())
+def test_what_a_shape_finds_has_what_it_needs(shape: Shape, data: st.DataObject) -> None:
+    """A text without it is not searched."""
+    text = data.draw(st.from_regex(re.compile(shape.secret.pattern, re.ASCII)))
+    found = shape.secret.search(text)
+    assume(found is not None)
+    assert any(need in text.casefold() for need in shape.needs)
+    assert shape.masked(text, text.casefold(), MASK) == shape.secret.sub(MASK, text)
 
 
 @pytest.mark.parametrize("text", PROSE)

@@ -122,6 +122,8 @@ def command_secrets_masked(text: str, mask: str) -> str:
 
 
 def _masked(command: str, mask: str) -> str:
+    if _ANY_PROGRAM.search(command) is None:
+        return command
     for programs, secrets in _compiled():
         program = programs.search(command)
         if program is not None:

@@ -133,10 +133,11 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     if not may_hold_secret(text):
         return text
     text = command_secrets_masked(text, MASK)
+    folded = text.casefold()
     for shape in SHAPES:
-        text = shape.sub(MASK, text)
+        text = shape.masked(text, folded, MASK)
     for led in LED:
-        text = led.sub(rf"\1{MASK}", text)
+        text = led.masked(text, folded, rf"\1{MASK}")
     text = USERLIST.sub(rf"\1{MASK}", text)
     return _values_masked(text)
 
