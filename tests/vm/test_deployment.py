@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.servers.ports import wait_until
-from tests.vm.breaking import UNIT, page_of, postmaster, until_healed
+from tests.vm.breaking import UNIT, mended_by, page_of, postmaster, until_healed
 from tests.vm.lab import LONGEST_S, NAME, Lab
 from walconsole.domain.profile import BucketRole
+from walconsole.droplet.names import names_of
 from walconsole.sandbox.keys_api.keys import Grant
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(1800)]
@@ -122,6 +123,55 @@ def test_a_grant_that_is_gone_is_given_back_by_one_of_two_consoles(lab: Lab) -> 
     lab.saw(
         "a grant that was taken away, and two consoles at once",
         f"{page_of('key-403')}; one of them gives it back, the other is told so or finds it done",
+    )
+
+
+def test_timers_fire(lab: Lab) -> None:
+    names = names_of(lab.profile)
+    verifier, backup = (path.rpartition("/")[2] for path in (names.timer, names.backup_timer))
+    soon = "[Timer]\\nOnCalendar=\\nOnActiveSec=3\\nRandomizedDelaySec=0\\nAccuracySec=1\\n"
+    lab.machine.run(f"rm -f {lab.profile.paths.heartbeat}")
+    before = {role: sum("/backup.json" in key for key in lab.objects(role)) for role in BucketRole}
+    folders = " ".join(f"/etc/systemd/system/{timer}.d" for timer in (verifier, backup))
+    with mended_by(lab, f"rm -rf {folders}; systemctl daemon-reload; systemctl restart {verifier} {backup}"):
+        for timer in (verifier, backup):
+            folder = f"/etc/systemd/system/{timer}.d"
+            lab.machine.run(f"mkdir -p {folder} && printf '{soon}' >{folder}/soon.conf")
+        lab.machine.run(f"systemctl daemon-reload && systemctl restart {verifier} {backup}")
+        wait_until(
+            lambda: lab.machine.try_(f"test -e {lab.profile.paths.heartbeat}").returncode == 0,
+            "the verifier's heartbeat", LONGEST_S, every_s=3,
+        )  # fmt: skip
+        wait_until(
+            lambda: all(
+                sum("/backup.json" in key for key in lab.objects(role)) > before[role] for role in BucketRole
+            ),
+            "the night's base backup", LONGEST_S, every_s=3,
+        )  # fmt: skip
+    wait_until(
+        lambda: lab.machine.try_("systemctl is-active lab-base-backup.service").stdout.strip() == "inactive",
+        "the end of the backup that runs", LONGEST_S, every_s=3,
+    )  # fmt: skip
+    lab.saw(
+        "real timers: the verifier's and the base backup's", "each fires and does its work, in both copies"
+    )
+    lab.until_well()
+
+
+def test_needrestart_restarts_what_uses_an_old_library(lab: Lab) -> None:
+    before = postmaster(lab)
+    library = lab.machine.run(
+        "readlink -f $(ldd /usr/lib/postgresql/17/bin/postgres | awk '/libssl/ { print $3 }')"
+    )
+    lab.machine.run(f"cp -p {library} {library}.new && mv {library}.new {library}")
+    listed = lab.machine.run("needrestart -r l -b", timeout_s=300)
+    assert UNIT in listed, listed
+    lab.machine.run("NEEDRESTART_MODE=a needrestart -r a -b", timeout_s=600)
+    lab.machine.try_(f"systemctl restart {UNIT}") if postmaster(lab) == before else None
+    lab.until_well()
+    lab.saw(
+        "needrestart after a library was replaced",
+        "it lists the server's unit; after the restart all is well",
     )
 
 

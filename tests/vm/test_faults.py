@@ -6,7 +6,6 @@ also where it fails.
 
 import pytest
 
-from tests.servers.ports import wait_until
 from tests.vm.breaking import UNIT, mended_by, page_of, postmaster, until_healed, without_grant
 from tests.vm.lab import LONGEST_S, NAME, Lab
 from walconsole.domain.profile import BucketRole
@@ -21,38 +20,6 @@ def test_provisioned_by_root(lab: Lab) -> None:
     said = lab.apply("provision")
     assert said.code == 0, said
     lab.saw("provisioned by root", f"{len(said.stages)} steps, {said.seconds:.0f} s")
-    lab.until_well()
-
-
-def test_timers_fire(lab: Lab) -> None:
-    names = names_of(lab.profile)
-    verifier, backup = (path.rpartition("/")[2] for path in (names.timer, names.backup_timer))
-    soon = "[Timer]\\nOnCalendar=\\nOnActiveSec=3\\nRandomizedDelaySec=0\\nAccuracySec=1\\n"
-    lab.machine.run(f"rm -f {lab.profile.paths.heartbeat}")
-    before = {role: sum("/backup.json" in key for key in lab.objects(role)) for role in BucketRole}
-    folders = " ".join(f"/etc/systemd/system/{timer}.d" for timer in (verifier, backup))
-    with mended_by(lab, f"rm -rf {folders}; systemctl daemon-reload; systemctl restart {verifier} {backup}"):
-        for timer in (verifier, backup):
-            folder = f"/etc/systemd/system/{timer}.d"
-            lab.machine.run(f"mkdir -p {folder} && printf '{soon}' >{folder}/soon.conf")
-        lab.machine.run(f"systemctl daemon-reload && systemctl restart {verifier} {backup}")
-        wait_until(
-            lambda: lab.machine.try_(f"test -e {lab.profile.paths.heartbeat}").returncode == 0,
-            "the verifier's heartbeat", LONGEST_S, every_s=3,
-        )  # fmt: skip
-        wait_until(
-            lambda: all(
-                sum("/backup.json" in key for key in lab.objects(role)) > before[role] for role in BucketRole
-            ),
-            "the night's base backup", LONGEST_S, every_s=3,
-        )  # fmt: skip
-    wait_until(
-        lambda: lab.machine.try_("systemctl is-active lab-base-backup.service").stdout.strip() == "inactive",
-        "the end of the backup that runs", LONGEST_S, every_s=3,
-    )  # fmt: skip
-    lab.saw(
-        "real timers: the verifier's and the base backup's", "each fires and does its work, in both copies"
-    )
     lab.until_well()
 
 
@@ -179,20 +146,3 @@ def test_apparmor_denies_the_key_file(lab: Lab) -> None:
     told = ", ".join(page_of(name) for name in sorted(causes & set(seen.findings)))
     lab.saw("AppArmor that denies rclone its configuration", told)
     until_healed(lab)
-
-
-def test_needrestart_restarts_what_uses_an_old_library(lab: Lab) -> None:
-    before = postmaster(lab)
-    library = lab.machine.run(
-        "readlink -f $(ldd /usr/lib/postgresql/17/bin/postgres | awk '/libssl/ { print $3 }')"
-    )
-    lab.machine.run(f"cp -p {library} {library}.new && mv {library}.new {library}")
-    listed = lab.machine.run("needrestart -r l -b", timeout_s=300)
-    assert UNIT in listed, listed
-    lab.machine.run("NEEDRESTART_MODE=a needrestart -r a -b", timeout_s=600)
-    lab.machine.try_(f"systemctl restart {UNIT}") if postmaster(lab) == before else None
-    lab.until_well()
-    lab.saw(
-        "needrestart after a library was replaced",
-        "it lists the server's unit; after the restart all is well",
-    )
