@@ -18,6 +18,7 @@ class DrillRun(FollowedRun[DrillStatus, DrillLook]):
     """The script on one droplet. `doing` are those of its states that are not ends, in words."""
 
     about = "the restore drill"
+    modest = True
     goes_on = "it goes on by itself; run this step again, which follows it"
     doing = DOING
     ends_within_s = 60.0

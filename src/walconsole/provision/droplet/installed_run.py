@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from shlex import quote
 
 from walconsole.observe.host.host_script import assignment, script_named
-from walconsole.provision.droplet.commands import ask, os_user, status_of
+from walconsole.provision.droplet.commands import ask, os_user, script_for, status_of
 from walconsole.provision.engine.model import Command, Event, Ran
 from walconsole.provision.engine.site import Site
 
@@ -16,6 +16,8 @@ class InstalledRun:
     """Started and ended, by one who looks. `options` are the script's when it is started by hand."""
 
     options = ""
+    modest = False
+    """It takes what of the processor and of the disk nobody else wants, where systemd sees to that."""
     ends_within_s: float
     """After TERM it is waited for so long; it takes away what it made, without us, too."""
 
@@ -31,7 +33,8 @@ class InstalledRun:
         """Let it go. Raises ProvisionError."""
         yield Ran(self.command)
         tried = f"starting {self._script} on the droplet"
-        await ask(self._site, self._launch(), user=os_user(self._site), tried=tried)
+        script = script_for(self._site, self._launch(), os_user(self._site))
+        await ask(self._site, self._modestly(script) if self.modest else script, tried=tried)
 
     async def end(self) -> None:
         """TERM to it: it takes away what it made. Raises what the shell raises."""
@@ -59,6 +62,21 @@ done"""
 {self._finding()}
 printf '%s\\001%s\\001%s\\001' "$run_lives" "$ended" "$run_status"
 tail -n 5 {said}.said 2>/dev/null"""
+
+    def _modestly(self, script: str) -> str:
+        """In a scope of its own, which only root can have made: the script's own user cannot ask for one.
+
+        It is tried first: in a container there may be a systemd that makes none.
+        """
+        scope = (
+            "systemd-run --quiet --scope -p CPUWeight=20 -p IOWeight=20"
+            f" --description={quote(f'walconsole: {self._script}')}"
+        )
+        return f"""if [ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && {scope} true </dev/null >/dev/null 2>&1
+then {scope} /bin/sh -c {quote(script)}
+else
+{script}
+fi"""
 
     def _launch(self) -> str:
         """As its owner, in its own folder, with nothing of this shell's open."""
