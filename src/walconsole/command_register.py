@@ -33,6 +33,8 @@ HERE = "this machine"
 LASTING = "it runs as long as the connection does"
 """Of what carries a connection: it tells no exit status that anybody waits for."""
 
+TITLE = "## "
+"""What begins a comment that says what a whole script does."""
 _TELLS_LITTLE = ("#", "printf", "done", "esac")
 
 _PACKED = pattern(r"[A-Za-z0-9+/]{64,}={0,2}")
@@ -104,15 +106,19 @@ class CommandEntry:
         """The line that says most.
 
         A script's functions come first and what it does comes last, as far as that says anything without what
-        its variables hold; else what its first comment says of it.
+        its variables hold; else its title says it (of several that were put together the last one's), or its
+        first comment.
         """
         lines = [line.strip() for line in self.text.splitlines()]
         telling = [line for line in lines if len(line) > 3 and not line.startswith(_TELLS_LITTLE)]
         if self.kind is CommandKind.SQL or len(lines) <= 3:
             return (telling or lines or [""])[0]
         last = (telling or lines)[-1]
-        said = next((line for line in lines if line.startswith("# ")), "")
-        return said if said and ("$" in last or last.startswith(("'", '"', ")"))) else last
+        if "$" not in last and not last.startswith(("'", '"', ")")):
+            return last
+        titles = (line for line in reversed(lines) if line.startswith(TITLE))
+        comments = (line for line in lines if line.startswith("# "))
+        return next(titles, "").removeprefix(TITLE) or next(comments, last)
 
 
 @dataclass(slots=True)

@@ -21,10 +21,13 @@ from walconsole.command_register import (
     shown,
     telling_of_requests,
 )
+from walconsole.observe.host.host_script import compact
 from walconsole.observe.server.statements import joined
 
 SHELL = CommandKind.SHELL
 SECRET = "hunter2secret"  # it must not be seen
+FUNCTIONS = "# Where it logs.\n# Prepended: x\nlog() { :; }\n"
+LOOK = '# The end of the log, whoever writes it.\n#\n# More of it.\n\nlog\n# now\nsay end "$token"\n'
 PACKED = base64.b64encode(b"x" * 90 + b"secret_access_key = hunter2secret").decode()
 
 
@@ -113,7 +116,9 @@ def test_the_line_that_says_most() -> None:
     ran(register, "f() { :; }\ng() { :; }\n\n# now\nsay_host 12\n}\n")
     ran(register, "systemctl restart postgresql")
     ran(register, 'token=1\n# One look at the host.\nlook() { :; }\nsay end "$token"\n')
+    ran(register, f"token=1\n{compact(FUNCTIONS)}{compact(LOOK)}")
     assert [entry.line for entry in register.entries()] == [
+        "The end of the log",
         "# One look at the host.",
         "systemctl restart postgresql",
         "say_host 12",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
+from walconsole.command_register import TITLE
 from walconsole.domain.facts.base_backups import BackupScript
 from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem
@@ -15,6 +16,8 @@ from walconsole.domain.recovery.drill_result import DrillResult, read_drill_here
 from walconsole.domain.recovery.running import read_status
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError
+
+_SAID_FIRST = re.compile(r"# ([^,.:\n]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Look:
 
 
 def _body() -> str:
-    return script_named("base_backup.sh") + script_named("host.sh")
+    return untitled(script_named("base_backup.sh")) + script_named("host.sh")
 
 
 @cache
@@ -64,9 +67,19 @@ def script_named(name: str) -> str:
 
 
 def compact(script: str) -> str:
-    """A script without indentation and whole-line comments, for it travels over the network."""
-    lines = (line.strip() for line in script.splitlines())
-    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
+    """A script without indentation and whole-line comments, for it travels over the network.
+
+    Its first comment stays up to a comma or a full stop, as its title: so it is called in the list of commands.
+    """
+    lines = [line.strip() for line in script.splitlines()]
+    said = _SAID_FIRST.match(script)
+    title = f"{TITLE}{said[1]}\n" if said is not None else ""
+    return title + "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
+
+
+def untitled(script: str) -> str:
+    """A compact script that is only a part of another."""
+    return script.partition("\n")[2] if script.startswith(TITLE) else script
 
 
 def assignment(name: str, raw: bytes) -> str:

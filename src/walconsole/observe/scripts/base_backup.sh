@@ -1,4 +1,4 @@
-# The run of the installed base backup's script, in POSIX sh.
+# The run of an installed script, in POSIX sh.
 #
 # Prepended: run_state (the folder in which it tells of itself), run_name (the script's own name).
 # look_at_run sets run_status (the text of its status.json, empty where there is none), run_pid (the process that

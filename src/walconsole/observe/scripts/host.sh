@@ -9,8 +9,7 @@
 # The answer is records: \001 key space value \000. A value holds any byte but NUL; anything between
 # records is noise. What could not be read is left out, or said in a `missing` record.
 
-LC_ALL=C
-export LC_ALL
+export LC_ALL=C
 PATH=${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/sbin:/sbin
 
 say() { printf '\001%s %s\000' "$1" "$2"; }
@@ -22,9 +21,7 @@ say_clock() {
     if [ -n "${EPOCHREALTIME-}" ]; then
         say clock "$EPOCHREALTIME"
     else
-        printf '\001clock '
-        date +%s.%N
-        printf '\000'
+        say clock "$(date +%s.%N)"
     fi
 }
 

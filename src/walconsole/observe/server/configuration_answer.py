@@ -3,13 +3,11 @@
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 
 from walconsole.domain.pgconf.tree import ConfigTree, EntryKind, FileContent, Listing, Obstacle
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError
-from walconsole.observe.host.host_script import assignment
+from walconsole.observe.host.host_script import assignment, script_named
 
 MAX_FILES = 200
 MAX_FILE_BYTES = 1024 * 1024
@@ -47,15 +45,7 @@ class Errand:
             "more": "\n".join(self.more),
         } | {name: str(limit) for name, limit in limits.items()}
         lines = (assignment(name, text.encode("utf-8", "surrogateescape")) for name, text in named.items())
-        return "".join(lines) + _body()
-
-
-@cache
-def _body() -> str:
-    """scripts/configuration.sh without its comments, for it travels with every look."""
-    text = files("walconsole.observe.scripts").joinpath("configuration.sh").read_text("ascii")
-    lines = (line.strip() for line in text.splitlines())
-    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
+        return "".join(lines) + script_named("configuration.sh")
 
 
 @dataclass(frozen=True, slots=True)
