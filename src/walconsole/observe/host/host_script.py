@@ -69,7 +69,7 @@ def script_named(name: str) -> str:
 def compact(script: str) -> str:
     """A script without indentation and whole-line comments, for it travels over the network.
 
-    Its first comment stays up to a comma or a full stop, as its title: so it is called in the list of commands.
+    Its first comment stays up to a comma or a full stop, as its title in the list of commands.
     """
     lines = [line.strip() for line in script.splitlines()]
     said = _SAID_FIRST.match(script)

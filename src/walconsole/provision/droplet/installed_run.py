@@ -72,8 +72,9 @@ tail -n 5 {said}.said 2>/dev/null"""
             "systemd-run --quiet --scope -p CPUWeight=20 -p IOWeight=20"
             f" --description={quote(f'walconsole: {self._script}')}"
         )
-        return f"""if [ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && {scope} true </dev/null >/dev/null 2>&1
-then {scope} /bin/sh -c {quote(script)}
+        return f"""made() {{ {scope} "$@"; }}
+if [ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && made true </dev/null >/dev/null 2>&1
+then made /bin/sh -c {quote(script)}
 else
 {script}
 fi"""
