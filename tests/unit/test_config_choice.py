@@ -101,6 +101,8 @@ def test_any_text_is_a_destination_or_unfit(text: str) -> None:
         ("10.0.0.5", "10-0-0-5"),
         ("2001:db8::1", "2001-db8--1"),
         ("fe80::1%eth0", "fe80--1-eth0"),
+        ("::1", "0--1"),
+        ("2001:db8::", "2001-db8--0"),
         ("_", "droplet"),
         ("x" * 60, "x" * 52),
     ],
@@ -236,6 +238,29 @@ def test_the_profiles_name_is_the_short_name_where_it_can_be(file: ConfigFile, h
     assert choose("twin_a", file, home).profile.name == "twin"
 
 
+@pytest.mark.parametrize(
+    ("target", "kept_under"),
+    [
+        ("shithub", "shithub"),
+        ("root@shithub.sh", "shithub"),
+        ("Staging", "Staging"),
+        ("twin_a", "twin_a"),
+        ("twin.example", "twin.example"),
+        ("root@db1.a.example", "db1.a.example"),
+        ("DB1.b.example:22", "db1.b.example"),
+        ("db1.b.example:2222", "db1.b.example:2222"),
+        ("root@[::1]", "[::1]"),
+    ],
+)
+def test_what_is_remembered_of_a_host_is_kept_under_its_whole_name(
+    file: ConfigFile, home: dict[str, str], target: str, kept_under: str
+) -> None:
+    """Two hosts `db1` of two domains share no incidents; a profile's are kept by the profile."""
+    assert choose(target, file, home).profile.kept_under == kept_under
+    named = choose(target, file, home, {"name": Setting("crew", "command line")})
+    assert named.profile.kept_under == "crew"
+
+
 def test_a_host_of_two_profiles_is_neither(file: ConfigFile, home: dict[str, str]) -> None:
     assert choose("twin.example", file, home).profile.name == "twin"
 
@@ -317,8 +342,9 @@ def test_keys_from_elsewhere(tmp_path: Path, home: dict[str, str]) -> None:
 
 
 def _round_trip(resolved: Resolved, path: Path, home: dict[str, str]) -> Resolved:
-    path.write_text(profile_as_toml(resolved.profile, "again"))
-    return choose("again", load(path), home)
+    name = resolved.profile.kept_under
+    path.write_text(profile_as_toml(resolved.profile, name))
+    return choose(name, load(path), home)
 
 
 @pytest.mark.parametrize("name", ["shithub", "Staging", "twin_a"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from walconsole.cli.table import BY_NAME, OPEN
 from walconsole.config.choose import choose
 from walconsole.config.reader import ConfigFile, Setting, load
+from walconsole.config.resolve import COMMAND_LINE
 from walconsole.domain.profile import Engine
 from walconsole.domain.ssh_config import is_pattern
 from walconsole.errors import UsageError
@@ -40,7 +41,7 @@ def server_session(options: Namespace) -> Session:
     given = {"name": options.name, which: options.cluster}
     if getattr(options, "engine", None):  # provision's alone
         given["engine"] = Engine(options.engine)
-    named = {path: Setting(value, "command line") for path, value in given.items() if value}
+    named = {path: Setting(value, COMMAND_LINE) for path, value in given.items() if value}
     named_else = options.command != OPEN.name
     commands = () if named_else else tuple(name for name in BY_NAME if name != options.target)
     resolved = choose(options.target, file, os.environ, named, commands=commands)

@@ -5,7 +5,14 @@ from pathlib import Path
 
 from walconsole.config import checks
 from walconsole.config.reader import ConfigFile, Setting, Settings, suggestion
-from walconsole.config.resolve import Resolved, destination_settings, from_environment, resolve
+from walconsole.config.resolve import (
+    COMMAND_LINE,
+    SSH_PORT,
+    Resolved,
+    destination_settings,
+    from_environment,
+    resolve,
+)
 from walconsole.domain.ssh_config import criteria, directive, matches, words
 from walconsole.errors import UsageError
 from walconsole.operator_files.places import home_of
@@ -66,7 +73,6 @@ def _included(patterns: list[str]) -> Iterator[Path]:
         yield from sorted(base.glob(relative))
 
 
-_SSH_PORT = 22
 _DEPLOYMENT_VARIABLES = "DEPLOY_HOST, PRIMARY_REGION, DR_REGION, PROD_RW_KEY_NAME, WAL_BUCKET, WAL_DR_BUCKET"
 
 
@@ -137,7 +143,7 @@ def _destination(
             f"{suggestion(target, file.profiles, commands)}{_as_a_host(target)}",
         )
     try:
-        return destination_settings(target, "command line")
+        return destination_settings(target, COMMAND_LINE)
     except checks.UnfitError as unfit:
         raise UsageError(f"opening {checks.shown(target)}", f"the destination {unfit}") from None
 
@@ -164,7 +170,7 @@ def _host(*layers: Settings) -> str | None:
 
 def _may_have(port: object, profile: Settings, known: Path) -> bool:
     said = _value("port", profile)
-    return port in (None, said or _SSH_PORT) or (said is None and is_alias(str(_host(profile)), known))
+    return port in (None, said or SSH_PORT) or (said is None and is_alias(str(_host(profile)), known))
 
 
 def _value(path: str, *layers: Settings) -> object:

@@ -38,6 +38,10 @@ from walconsole.errors import UsageError
 
 T = TypeVar("T")
 
+COMMAND_LINE = "command line"
+"""The origin of what was said there."""
+SSH_PORT = 22
+
 _NOTIFY_NAMES = tuple(field.name for field in fields(NotifySettings))
 _PATH_NAMES = tuple(field.name for field in fields(DropletPaths))
 DEFAULT_REGIONS = {BucketRole.PRIMARY: "nyc3", BucketRole.DR: "sfo3"}
@@ -85,9 +89,27 @@ def destination_settings(value: str, origin: str) -> dict[str, Setting]:
 
 def short_name(host: str) -> str:
     """`shithub` of `shithub.sh`; an address becomes one word, since nothing better is known."""
-    word = host if checks.is_address(host) else host.partition(".")[0]
+    word = _spelled(host) if checks.is_address(host) else host.partition(".")[0]
     cleaned = "".join(letter if letter.isalnum() else "-" for letter in word.lower() if letter.isascii())
     return cleaned.strip("-")[:52].strip("-") or "droplet"
+
+
+def _spelled(address: str) -> str:
+    """With the zero for which `::` stands at an end: `::1` is not the 1 that its letters leave."""
+    begun = f"0{address}" if address.startswith("::") else address
+    return f"{begun}0" if begun.endswith("::") else begun
+
+
+def _remembered_as(settings: Settings, fallback_name: str) -> str:
+    """By the profile's own name in the file, where two may have one short `name`; by the whole host where
+    there is no profile: two hosts `db1` of two domains have nothing in common.
+    """
+    if settings["name"].origin == COMMAND_LINE:
+        return ""
+    port = settings["port"].value
+    told = port if isinstance(port, int) and port != SSH_PORT else None
+    own = fallback_name or str(SshTarget(str(settings["host"].value).lower(), told))
+    return "" if own == settings["name"].value else own
 
 
 def resolve(layers: list[Settings], fallback_name: str = "") -> Resolved:
@@ -106,7 +128,8 @@ def resolve(layers: list[Settings], fallback_name: str = "") -> Resolved:
     host = str(chosen["host"].value)
     chosen.setdefault("name", Setting(_usable_name(fallback_name) or short_name(host), "default"))
     complete = {path: Setting(value, "default") for path, value in _defaults(chosen).items()} | chosen
-    return Resolved(_profile(complete), complete, (), tuple(layers), fallback_name)
+    profile = _profile(complete, _remembered_as(complete, fallback_name))
+    return Resolved(profile, complete, (), tuple(layers), fallback_name)
 
 
 def _usable_name(name: str) -> str:
@@ -199,7 +222,7 @@ class _Values:
         return None if self._settings[f"{self._prefix}{key}"].value is None else self.get(key, wanted)
 
 
-def _profile(settings: Settings) -> Profile:
+def _profile(settings: Settings, remembered_as: str) -> Profile:
     top = _Values(settings)
     paths = _Values(settings, "paths")
     return Profile(
@@ -222,6 +245,7 @@ def _profile(settings: Settings) -> Profile:
         tags=top.get("tags", tuple),
         engine=top.get("engine", Engine),
         spare=_spare(_ssh(top), _Values(settings, "recovery")),
+        remembered_as=remembered_as,
     )
 
 

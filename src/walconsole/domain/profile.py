@@ -288,7 +288,7 @@ class Profile:
     fault. `keep` is what retention keeps, None: nothing is ever deleted. `second_copy`: one is wanted, in
     `dr`; else that bucket is never asked. `tags` are the groups that it stands in. `engine` is what
     provisioning sets up. `spare` is another host, on which drills and recoveries are made; None: on the
-    droplet itself.
+    droplet itself. `remembered_as` is its own, where others may have the same `name`.
     """
 
     name: str
@@ -310,6 +310,12 @@ class Profile:
     tags: tuple[str, ...] = ()
     engine: Engine = Engine.RCLONE
     spare: SshTarget | None = None
+    remembered_as: str = ""
+
+    @property
+    def kept_under(self) -> str:
+        """The name under which this machine keeps what it remembers of it: incidents, its past."""
+        return self.remembered_as or self.name
 
     @property
     def in_folders(self) -> bool:

@@ -87,8 +87,8 @@ def config_base(environment: Mapping[str, str], home: Path) -> Path:
 
 
 def file_name_of(profile: str) -> str:
-    """The profile's name where it can be a file's, else a digest of it."""
-    if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", profile):
+    """The profile's or host's name where it can be a file's, else a digest of it."""
+    if re.fullmatch(r"[a-z0-9:\[][a-z0-9._:\[\]-]{0,99}", profile):
         return profile
     import hashlib
 

@@ -152,7 +152,7 @@ async def _look(session: Session, limit_s: float, *, alone: bool) -> Checked:
         say(line if alone else f"{name}: {line}")
     now = clock.now()
     diagnosis = of_one_look(diagnose(snapshot, now), snapshot, limit_s)
-    shelf = kept.incidents(profile.name)
+    shelf = kept.incidents(profile.kept_under)
     remembered = await asyncio.to_thread(_remembered, shelf, look_of(snapshot, diagnosis, now))
     numbers = metrics(snapshot, diagnosis, now)
     return Checked(name, profile.name, snapshot, diagnosis, numbers, now, remembered)

@@ -122,13 +122,14 @@ class _Wiring:
         from walconsole.session.incident_memory import IncidentMemory
 
         kept = on_disk(self._environment) if self._lasting else for_this_session()
-        memory = self._memory = shown.memory = IncidentMemory(kept.incidents(profile.name), SystemClock())
+        shelf = kept.incidents(profile.kept_under)
+        memory = self._memory = shown.memory = IncidentMemory(shelf, SystemClock())
         self._cleanups.add("writing down what is remembered", memory.close)
         from walconsole.session.past import HeldHistory, KeptPast
 
         file = HistoryFile(self._environment) if self._lasting else HeldHistory()
-        keeper = shown.keeper = HistoryKeeper(file, profile.name, SystemClock())
-        shown.past = KeptPast(file, profile.name)
+        keeper = shown.keeper = HistoryKeeper(file, profile.kept_under, SystemClock())
+        shown.past = KeptPast(file, profile.kept_under)
         self._cleanups.add("writing down what was read", keeper.close)
         return kept, memory
 
@@ -155,7 +156,7 @@ class _Wiring:
         if self._lasting:
             from walconsole.session.history_keeper import past_of
 
-            past = await asyncio.to_thread(past_of, self._environment, profile.name, clock.now())
+            past = await asyncio.to_thread(past_of, self._environment, profile.kept_under, clock.now())
 
         def completed(finding: HostFinding) -> Profile:
             self._finding = finding
@@ -251,7 +252,7 @@ class _Wiring:
         return await other.for_recovery(told=begun is not None)
 
     def _begun(self, home: Site) -> BegunElsewhere:
-        return BegunElsewhere(home.profile.name, self._environment)
+        return BegunElsewhere(home.profile.kept_under, self._environment)
 
     async def _recovery_state(self, shell: SshShell, shown: DropletSession) -> RecoveryState:
         """Where a recovery stands on the droplet, whoever began it. Raises what the shell raises."""

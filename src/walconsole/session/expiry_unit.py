@@ -54,7 +54,7 @@ def schedule(session: Session, wish: ScheduleWish) -> int:
         why = "that was not confirmed"
         remedy = f"add --confirm {profile.name}, its name"
         raise UsageError(f"scheduling retention of {profile.name}", why, remedy)
-    base = expiry_unit(profile.name)
+    base = expiry_unit(profile.kept_under)
     paths = [unit_path(f"{base}.{kind}", os.environ, system=wish.system) for kind in ("service", "timer")]
     return (
         _remove(paths, wish)

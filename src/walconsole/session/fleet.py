@@ -113,7 +113,7 @@ class Fleet:
         """What was kept of them."""
         from walconsole.session.fleet_past import FleetPast
 
-        kept = [(cluster.profile.name, cluster.row.identity) for cluster in self._clusters.values()]
+        kept = [(cluster.profile.kept_under, cluster.row.identity) for cluster in self._clusters.values()]
         return FleetPast(self._environment, kept)
 
     def is_looked_at(self, name: str) -> bool:
@@ -288,7 +288,7 @@ class Fleet:
         turn.in_trouble, cluster.level = cluster.row.level is not Level.OK, cluster.row.level
         remembered = None
         if self._kept is not None and not (before is Level.OK and cluster.level is Level.OK):
-            shelf, look = self._kept.incidents(cluster.profile.name), look_of(snapshot, diagnosis, now)
+            shelf, look = self._kept.incidents(cluster.profile.kept_under), look_of(snapshot, diagnosis, now)
             try:
                 remembered = await asyncio.to_thread(shelf.note, (look,), now)
             except RegisterError as error:
@@ -301,7 +301,7 @@ class Fleet:
         from walconsole.session.history_keeper import HistoryKeeper
 
         if cluster.keeper is None:
-            file, name = HistoryFile(self._environment), cluster.profile.name
+            file, name = HistoryFile(self._environment), cluster.profile.kept_under
             every_s = SCREEN_EVERY_S * max(1.0, len(self._clusters) / SCREENS_OF)
             cluster.keeper = HistoryKeeper(file, name, self._clock, screen_every_s=every_s, of_many=True)
         cluster.keeper.look(screen, diagnosis, row=cluster.row)

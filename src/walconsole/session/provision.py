@@ -164,10 +164,10 @@ class _Command:
         self._environment = environment
         self._history: list[Progress] = []
         self._part: tuple[HostFinding, Cleanups] | None = None
-        self._memory = IncidentMemory(IncidentFile(resolved.profile.name, environment), SystemClock())
+        self._memory = IncidentMemory(IncidentFile(resolved.profile.kept_under, environment), SystemClock())
         self._expiry: ExpiryMemory | None = None
         if wish.expire:
-            named, clock = resolved.profile.name, SystemClock()
+            named, clock = resolved.profile.kept_under, SystemClock()
             self._expiry = ExpiryMemory(named, environment, clock, after_backup=wish.after_backup)
         plain = PlainLines(self._write, undoing=wish.undo)
         self._printer: Printer = JsonLines(self._write) if wish.json else plain
@@ -295,7 +295,7 @@ class _Command:
             return nullcontext()
         from walconsole.session.elsewhere import noted
 
-        return noted(site, BegunElsewhere(site.profile.name, self._environment))
+        return noted(site, BegunElsewhere(site.profile.kept_under, self._environment))
 
     async def _site(self, parts: Provisioned) -> Site:
         """The droplet's, or another host's. Raises SshError, ShellError where that cannot be asked."""
@@ -304,7 +304,7 @@ class _Command:
             return parts.site
         from walconsole.session.elsewhere import OtherSite, begun_there  # asyncssh: as above
 
-        begun = begun_there(profile, BegunElsewhere(profile.name, self._environment))
+        begun = begun_there(profile, BegunElsewhere(profile.kept_under, self._environment))
         if begun is not None and wish.recover is not None and not told:
             say(f"a recovery was begun on {begun}: it is asked there (--on here: the droplet)")
             on, told = begun, True

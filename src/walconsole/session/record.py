@@ -23,7 +23,9 @@ def record(session: Session, path: Path, since_s: float, until_s: float) -> str:
     assert isinstance(profile, Profile)  # noqa: S101  # the command names a server
     now = SystemClock().now()
     tried = f"recording {profile.name}"
-    frames = frames_between(HistoryFile(session.environment), profile.name, now - since_s, now - until_s)
+    frames = frames_between(
+        HistoryFile(session.environment), profile.kept_under, now - since_s, now - until_s
+    )
     if not frames:
         remedy = "open the console, or let a watcher run: what they see is kept for thirty days"
         raise UsageError(tried, "nothing is kept of that time", remedy)

@@ -112,10 +112,10 @@ async def _run(sessions: Sequence[Session], wish: WatchWish, stop: Stop) -> int:
 
 def _watcher(session: Session, wish: WatchWish, cleanups: Cleanups) -> Watcher:
     profile, environment, clock = _profile(session), session.environment, SystemClock()
-    file = WatchFile(profile.name, environment)
+    file = WatchFile(profile.kept_under, environment)
     cleanups.add(f"letting go of {file.path}", partial(asyncio.to_thread, file.close))
-    memory = IncidentMemory(on_disk(environment).incidents(profile.name), clock)
-    keeper = HistoryKeeper(HistoryFile(environment), profile.name, clock, watches=True)
+    memory = IncidentMemory(on_disk(environment).incidents(profile.kept_under), clock)
+    keeper = HistoryKeeper(HistoryFile(environment), profile.kept_under, clock, watches=True)
     telling = Telling(file, ways_of(profile.notify, environment), clock)
     observation = _observation(session, profile, wish, clock, cleanups)
     return Watcher(
@@ -134,7 +134,7 @@ def _observation(
         try:
             shell = ssh_shell(profile, screen, clock, part)
             keeping = on_disk(session.environment)
-            past = await asyncio.to_thread(past_of, session.environment, profile.name, clock.now())
+            past = await asyncio.to_thread(past_of, session.environment, profile.kept_under, clock.now())
             known = profile, shell, clock, session.environment, part, keeping
             observer = observation(session.resolved, *known, past=past)
             observer.pace(wish.interval_s)
