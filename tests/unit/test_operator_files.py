@@ -24,7 +24,6 @@ SOURCE = Path(walconsole.__file__).parent
 ROOM = ("operator_files/private.py", "operator_files/places.py")
 WRITES_ELSEWHERE = {
     "adapters/postgres/bridge.py": "a folder for a socket, gone with the connection",
-    "adapters/ssh/connection.py": "a private temporary file with one host's ssh options, gone when connected",
     "adapters/ssh/openssh.py": "a file without a name, for the answer of `ssh -G`",
     "cli/running.py": "the null device, in the place of a closed standard output",
     "process/terminal.py": "the terminal",

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.adapters.ssh import settings as ssh_settings
+from walconsole.adapters.ssh.connection import carried_files
 from walconsole.adapters.ssh.openssh import options_of
 from walconsole.adapters.ssh.settings import SshSettings, resolve
 from walconsole.domain.profile import SshTarget
@@ -251,3 +253,17 @@ def test_patterns() -> None:
     assert list(criteria(["host=a,b", "!user", "x", "final"])) == [
         ("host", False, "a,b"), ("user", True, "x"), ("final", False, ""),
     ]  # fmt: skip
+
+
+def test_what_asyncssh_reads_itself_leaves_no_file_behind_whatever_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no name while it is read, so that a console which is killed meanwhile cannot leave it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with carried_files(()) as nothing:
+        assert nothing is None
+    with carried_files(("Ciphers aes128-ctr", "AddressFamily inet")) as files:
+        assert files is not None
+        for _ in range(2):  # asyncssh reads it again for a name that it has made canonical
+            assert Path(files[0]).read_text() == "Ciphers aes128-ctr\nAddressFamily inet\n"
+        assert list(tmp_path.iterdir()) == []

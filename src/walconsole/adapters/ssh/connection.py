@@ -3,8 +3,9 @@
 import asyncio
 import shlex
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncssh
@@ -35,6 +36,23 @@ MAX_JUMPS = 8
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 CLOSING_S = 1.0
+
+
+@contextmanager
+def carried_files(lines: Sequence[str]) -> Iterator[list[str] | None]:
+    """The configuration files that asyncssh reads them from, None where there are none.
+
+    Where the system names open files (Linux' /proc), the file has no name of its own: a kill leaves none.
+    """
+    if not lines:
+        yield None
+        return
+    nameless = Path("/proc/self/fd").is_dir()
+    make = tempfile.TemporaryFile if nameless else tempfile.NamedTemporaryFile
+    with make("w", encoding="utf-8", suffix=".ssh_config") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+        file.flush()
+        yield [f"/proc/self/fd/{file.fileno()}" if nameless else file.name]
 
 
 class _Client(asyncssh.SSHClient):
@@ -279,21 +297,19 @@ class SshConnection:
         client: _Client,
     ) -> asyncssh.SSHClientConnection:
         configured = settings.host_key_algorithms_configured
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".ssh_config") as carried:
-            carried.write("".join(f"{line}\n" for line in settings.carried))
-            carried.flush()
-            return await self._connect_with(carried.name, configured, settings, tunnel, known, client)
+        with carried_files(settings.carried) as config:
+            return await self._connect_with(config, configured, settings, tunnel, known, client)
 
     async def _connect_with(
         self,
-        config: str,
+        config: list[str] | None,
         configured: bool,
         settings: SshSettings,
         tunnel: asyncssh.SSHClientConnection | None,
         known: KnownHost,
         client: _Client,
     ) -> asyncssh.SSHClientConnection:
-        """Connect; asyncssh reads `config`, in which nothing is left to be decided."""
+        """Connect; asyncssh reads `config` alone, in which nothing is left to be decided."""
         proxy = _proxy_command(settings) if tunnel is None else None
         if proxy is not None:
             number = self._register.began(CommandKind.LOCAL, HERE, shlex.join(proxy), self._clock.now())
@@ -308,7 +324,7 @@ class SshConnection:
                 settings.host,
                 settings.port,
                 username=settings.user,
-                config=[config],
+                config=config,
                 tunnel=tunnel,
                 proxy_command=proxy,
                 host_key_alias=settings.host_key_alias,
