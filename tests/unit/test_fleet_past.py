@@ -11,6 +11,7 @@ import pytest
 
 from tests.data.facts import NOW, healthy
 from tests.data.fleet import row_of, rows
+from tests.data.past import tidied_for_long
 from tests.data.snapshots import failing
 from tests.unit.test_watcher_seen import Clock
 from walconsole.domain.facts.snapshot import Snapshot
@@ -115,7 +116,7 @@ def test_rows_are_thinner_further_back_and_each_level_stays(file: HistoryFile) -
     assert file.list_levels(["a"])[:3] == [(AT + 300, "critical"), (AT + 3540, "ok")]
     recent = [now - 60 * each for each in range(10)][::-1]
     assert times_of(file) == [AT + 300, AT + 3540, AT + 7140, *recent], "of the last two days all are there"
-    file.tidy("a", float(now + ROW_TIERS[-1][0]))
+    tidied_for_long(file, "a", float(now + ROW_TIERS[-1][0]))
     assert times_of(file) == [now]
 
 

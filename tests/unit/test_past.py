@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.facts import NOW, archiver, healthy
+from tests.data.past import tidied_for_long
 from tests.unit.test_diagnosis_evidence import FAILED
 from tests.unit.test_watch_file import no_file_larger_than
 from tests.unit.test_watcher_seen import Clock
@@ -155,12 +156,31 @@ def test_it_grows_thinner_and_goes(file: HistoryFile) -> None:
     file.write("db", list(hours(HOUR - 3 * BLOCK_S, HOUR, 5)))
     file.tidy("db", HOUR)
     for age, every_s in ((3 * DAY_S, 10), (11 * DAY_S, 60)):
-        file.tidy("db", HOUR + age)
+        tidied_for_long(file, "db", HOUR + age)
         times = [each.at for each in file.readings("db", 0)]
         assert {after - before for before, after in pairwise(times)} <= {every_s, every_s + 5, every_s - 5}
         assert len(times) == 3 * BLOCK_S / every_s
-    file.tidy("db", HOUR + 31 * DAY_S)
+    tidied_for_long(file, "db", HOUR + 31 * DAY_S)
     assert file.readings("db", 0) == []
+
+
+@pytest.mark.parametrize("jump_s", [BLOCK_S, DAY_S, 3653 * DAY_S])
+def test_a_clock_that_jumps_forward_for_an_hour_takes_nearly_nothing_away(
+    file: HistoryFile, jump_s: int
+) -> None:
+    """Whoever begins tidies at once, and then every quarter of an hour; nothing of today becomes thinner."""
+    month = [PastReading(HOUR - age, age) for age in range(28 * DAY_S, 0, -BLOCK_S // 6)]
+    file.write("db", month)
+    tidied_for_long(file, "db", HOUR)
+    before = file.readings("db", 0)
+    for quarter in range(5):
+        at = HOUR + jump_s + quarter * BLOCK_S // 4
+        file.write("db", [PastReading(at, 1)])
+        file.tidy("db", at)
+    file.tidy("db", HOUR + 2 * BLOCK_S)
+    after = {each.at for each in file.readings("db", 0)}
+    assert {each.at for each in before} - after <= {each.at for each in before if each.at < HOUR - 24 * DAY_S}
+    assert after >= {each.at for each in month if each.at > HOUR - 23 * DAY_S}
 
 
 def test_it_is_bounded(file: HistoryFile, monkeypatch: pytest.MonkeyPatch) -> None:

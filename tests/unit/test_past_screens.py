@@ -13,6 +13,7 @@ import pytest
 
 from tests.data.configuration import configured
 from tests.data.facts import NOW, archiver, healthy, link
+from tests.data.past import tidied_for_long
 from tests.data.snapshots import failing, log_lines, reading
 from tests.unit.test_watcher_seen import Clock
 from walconsole.domain.facts.observed import BucketFacts
@@ -118,13 +119,13 @@ def test_further_back_fewer_are_kept_and_each_change_of_the_first_line(file: His
     made[100:130] = [frame._replace(level="critical") for frame in made[100:130]]
     kept(file, made)
     for age_s, every_s in ((3600, 10), (3 * DAY_S, 60), (11 * DAY_S, 600)):
-        file.tidy("db", HOUR + BLOCK_S + age_s)
+        tidied_for_long(file, "db", HOUR + BLOCK_S + age_s)
         left = all_of(file)
         assert len(left) <= BLOCK_S // every_s + 2
         assert changes_of(left) == [(left[0].at, "ok"), (made[100].at, "critical"), (made[130].at, "ok")]
         assert file.screen_levels("db") == changes_of(left)
         assert all(frame in made for frame in left)
-    file.tidy("db", HOUR + 32 * DAY_S)
+    tidied_for_long(file, "db", HOUR + 32 * DAY_S)
     assert all_of(file) == []
 
 

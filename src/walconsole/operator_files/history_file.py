@@ -32,13 +32,15 @@ from walconsole.operator_files.private import check_private, keep_aside, make_pr
 
 LIMIT_BYTES = 200 * 1024 * 1024
 """Of one cluster."""
-VERSION = 3
+VERSION = 4
 _BUSY_S = 2.0
 _MOST_KEPT_ASIDE = 3
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _MOST_SAID = 20_000
 """Changes of a cluster's verdict, and findings: a flapping one must not push the rest out."""
 _MOST_BLOCKS_AT_ONCE = 48
+_MOST_AGED_S = 86_400
+"""So much older everything becomes at most from one tidying to the next, a quarter of an hour later."""
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS fresh (cluster TEXT NOT NULL, {", ".join(f"{name} INTEGER" for name in COLUMNS)},
     PRIMARY KEY (cluster, at)) WITHOUT ROWID;
@@ -49,6 +51,7 @@ CREATE TABLE IF NOT EXISTS verdicts (cluster TEXT NOT NULL, at INTEGER NOT NULL,
 CREATE TABLE IF NOT EXISTS findings (cluster TEXT NOT NULL, key TEXT NOT NULL, began INTEGER NOT NULL,
     ended INTEGER, severity TEXT NOT NULL, title TEXT NOT NULL, PRIMARY KEY (cluster, key, began))
     WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tidied (cluster TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 {history_screens.SCHEMA}{history_rows.SCHEMA}"""
 _NAMES = ", ".join(COLUMNS)
 _MARKS = ", ".join("?" * (len(COLUMNS) + 1))
@@ -140,17 +143,22 @@ class HistoryFile:
             return history_rows.beside(database, clusters, at, step)
 
     def tidy(self, cluster: str, now: float) -> None:
-        """Pack the hours that are over, thin what is older, and take away what is too old or too much."""
+        """Pack the hours that are over, thin what is older, and take away what is too old or too much.
+
+        A clock that jumps by years takes away no more than a day that was watched would: until it is set
+        right nearly everything is still there.
+        """
         with self._open() as database:
+            believed = _believed(database, cluster, now)
             for (hour,) in database.execute(
                 "SELECT DISTINCT at / ? FROM fresh WHERE cluster = ? AND at < ? ORDER BY 1 LIMIT ?",
                 (BLOCK_S, cluster, int(now) // BLOCK_S * BLOCK_S, _MOST_BLOCKS_AT_ONCE),
             ).fetchall():
-                _pack(database, cluster, hour, now)
-            _thin(database, cluster, now)
-            history_screens.tidy(database, cluster, now)
-            history_rows.tidy(database, cluster, now)
-            _prune(database, cluster, now)
+                _pack(database, cluster, hour, believed)
+            _thin(database, cluster, believed)
+            history_screens.tidy(database, cluster, believed)
+            history_rows.tidy(database, cluster, believed)
+            _prune(database, cluster, believed)
         with self._open() as database:
             database.commit()
             database.execute("PRAGMA incremental_vacuum").fetchall()
@@ -247,6 +255,14 @@ class HistoryFile:
             database.close()
             raise
         return database
+
+
+def _believed(database: sqlite3.Connection, cluster: str, now: float) -> float:
+    """By when things are as old as they seem; what is believed now is noted."""
+    row = database.execute("SELECT at FROM tidied WHERE cluster = ?", (cluster,)).fetchone()
+    at = now if row is None else min(now, float(row[0] + _MOST_AGED_S))
+    database.execute("INSERT OR REPLACE INTO tidied VALUES (?, ?)", (cluster, int(at)))
+    return at
 
 
 def _note_verdict(database: sqlite3.Connection, cluster: str, said: Said, at: int) -> None:
