@@ -19,9 +19,10 @@ from walconsole.cli import main
 from walconsole.cli.arguments import parse
 from walconsole.domain.facts.observed import HostKeyQuestion
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.notices.deciding import Rules
 from walconsole.domain.notices.outbox import Kept
 from walconsole.domain.profile import NotifySettings
-from walconsole.domain.standing.model import Level
+from walconsole.domain.standing.model import Diagnosis, Level, Verdict
 from walconsole.errors import RefusedError, SshError, UsageError
 from walconsole.operator_files.history_file import HistoryFile
 from walconsole.operator_files.incident_file import SessionIncidents
@@ -115,6 +116,48 @@ async def test_what_is_never_read_whole_is_told_after_a_while() -> None:
     watcher = a_watcher(clock)
     levels = [await look(watcher, clock, Snapshot("db", NOW, NOW), 20.0) for _ in range(10)]
     assert (levels[0], levels[-1]) == (None, Level.UNKNOWN)
+
+
+HOUR_S, DAY_S = 3600.0, 86_400.0
+_OK, _BAD = [Level.OK], [Level.CRITICAL]
+TELLING = {
+    "pending": (_OK * 5 + _BAD * 40 + _OK * 40, 15),
+    "bad": (_OK * 5 + _BAD * 60 + _OK * 40, 50),
+    "healing": (_OK * 5 + _BAD * 40 + _OK * 40, 60),
+    "flapping": ((_BAD * 6 + _OK * 6) * 12, 40),
+    "well": (_OK * 5 + _BAD * 30 + _OK * 40 + _BAD * 40, 70),
+}
+
+
+async def told_when(
+    monkeypatch: pytest.MonkeyPatch, levels: list[Level], set_at: int, set_s: float
+) -> list[tuple[str, float, float]]:
+    """Kind of each notice, when it came by the clock that nobody sets, and how long it says it lasts."""
+    clock, shelf, left = Clock(), MemoryShelf(), iter(levels)
+    monkeypatch.setattr(watching, "diagnose", lambda *_: Diagnosis(Verdict(next(left), "so"), (), ()))
+    watcher = a_watcher(clock, shelf=shelf)
+    watcher._rules = Rules(worse_after_s=120, well_after_s=120)
+    await watcher.telling.open()
+    told: dict[str, tuple[str, float, float]] = {}
+    for number in range(len(levels)):
+        clock.wall += set_s if number == set_at else 0.0
+        await look(watcher, clock, healthy())
+        for posted in shelf.kept.outbox:
+            notice = posted.notice
+            told.setdefault(notice.id, (notice.kind, clock.on, round(notice.at - notice.since)))
+    await watcher.stop()
+    return list(told.values())
+
+
+@pytest.mark.parametrize("set_s", [HOUR_S, -HOUR_S, DAY_S, -DAY_S, 3653 * DAY_S, -3653 * DAY_S])
+@pytest.mark.parametrize("when", TELLING)
+async def test_a_clock_that_is_set_delays_repeats_and_misdates_nothing(
+    monkeypatch: pytest.MonkeyPatch, when: str, set_s: float
+) -> None:
+    levels, set_at = TELLING[when]
+    usual = await told_when(monkeypatch, levels, set_at, 0.0)
+    assert [kind for kind, _, _ in usual][:1] == ["worse"]
+    assert await told_when(monkeypatch, levels, set_at, set_s) == usual
 
 
 class Refreshed:

@@ -19,6 +19,7 @@ from walconsole.domain.standing.worsening import is_begun
 from walconsole.domain.units import whole_duration_text
 from walconsole.errors import NoticeError, WalconsoleError
 from walconsole.ports import Clock, Observer
+from walconsole.process.clock import asleep_s
 from walconsole.session.history_keeper import HistoryKeeper
 from walconsole.session.incident_memory import IncidentMemory
 from walconsole.session.one_look import NobodyThere
@@ -34,6 +35,8 @@ SILENT_AFTER_S = 180.0
 """What is known is not believed any more where nothing at all was read for so long, though nothing failed."""
 HUNG_AFTER_S = 120.0
 """A look that is older than this says that the watcher hangs."""
+SET_S = 1.0
+"""A wall clock that went so differently from the other one between two looks was set."""
 _WRITE_EVERY_S = 60.0
 """So often what changes with every look is written. A decision is written at once."""
 
@@ -120,7 +123,7 @@ class Watcher:
         self._screen = WatchScreen(clock)
         self._observer: Observer | None = None
         self._ended = ""
-        self._last: float | None = None
+        self._last: tuple[float, float, float] | None = None
         self._looked_on = self._written = self._retried = clock.monotonic()
 
     @property
@@ -195,17 +198,24 @@ class Watcher:
         remembered = self._memory.look(snapshot, diagnosis, now)
         screen = PastScreen(now, snapshot, self._screen.lines, remembered)
         self._keeper.look(screen, diagnosis, believed=believed)
-        elapsed_s = self._elapsed_s(now, on)
-        await self._decide(seen_of(diagnosis, self.name, now, elapsed_s), on)
+        elapsed_s, set_s = self._elapsed_s(now, on)
+        await self._decide(seen_of(diagnosis, self.name, now, elapsed_s, set_s), on)
         self._retry(diagnosis.verdict.level, on)
 
-    def _elapsed_s(self, now: float, on: float) -> float:
-        """Since the look before; by the wall clock where that was another process's."""
-        before, self._last = self._last, on
+    def _elapsed_s(self, now: float, on: float) -> tuple[float, float]:
+        """Since the look before, and by how much the wall clock was set forward meanwhile.
+
+        By the wall clock where that was another process's: nobody knows then whether it was set, unless it is
+        before that look.
+        """
+        asleep = asleep_s()
+        before, self._last = self._last, (now, on, asleep)
         if before is not None:
-            return on - before
+            elapsed_s, slept_s = on - before[1], asleep - before[2]
+            set_s = now - before[0] - elapsed_s - slept_s
+            return elapsed_s, set_s if abs(set_s) >= SET_S else 0.0
         looked_at = self.telling.kept.looked_at
-        return max(0.0, now - looked_at) if looked_at else 0.0
+        return (max(0.0, now - looked_at), min(0.0, now - looked_at)) if looked_at else (0.0, 0.0)
 
     async def _decide(self, seen: Seen, on: float) -> None:
         standing, notice = decide(self.telling.kept.standing, seen, self._rules, self.name)

@@ -45,6 +45,7 @@ class Rules:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One look, as far as it is told. `at` is seconds since the epoch, `elapsed_s` since the look before.
+    `set_s` is by how much the wall clock was set forward meanwhile, back where it is less than 0.
 
     `lost` is what would be lost or is in danger, `cause` the worst story's root with its `rule`, `commands`
     the fix's.
@@ -59,6 +60,7 @@ class Seen:
     rule: str = ""
     remedy: str = ""
     commands: tuple[str, ...] = ()
+    set_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,9 @@ class Standing:
 def decide(before: Standing, seen: Seen, rules: Rules, cluster: str) -> tuple[Standing, Notice | None]:
     """What is known after this look, and what is to be told now: one thing at most."""
     step = min(max(0.0, seen.elapsed_s), LONGEST_STEP_S)
-    after = replace(before, level=seen.level, quiet_s=before.quiet_s + max(0.0, seen.elapsed_s))
+    since = None if before.since is None else before.since + seen.set_s  # by the clock as it is now
+    quiet_s = before.quiet_s + max(0.0, seen.elapsed_s)
+    after = replace(before, level=seen.level, since=since, quiet_s=quiet_s)
     if RANK[seen.level] > RANK[before.told]:
         return _worse(after, seen, rules, cluster, step)
     after = _drained(after, step)
@@ -197,13 +201,13 @@ def _stamp(at: float) -> str:
 # -- From what is said of a snapshot to what is told of it.
 
 
-def seen_of(diagnosis: Diagnosis, cluster: str, at: float, elapsed_s: float) -> Seen:
+def seen_of(diagnosis: Diagnosis, cluster: str, at: float, elapsed_s: float, set_s: float = 0.0) -> Seen:
     """What a notice may say of it: redacted, and a few lines of each."""
     said = diagnosis.verdict
     told = [story for story in diagnosis.stories if story.severity > Severity.NOTE]
     story = told[0] if told and said.level is not Level.OK else None
     if story is None:
-        return Seen(at, elapsed_s, said.level, _line(said.text))
+        return Seen(at, elapsed_s, said.level, _line(said.text), set_s=set_s)
     root = story.root
     return Seen(
         at,
@@ -215,6 +219,7 @@ def seen_of(diagnosis: Diagnosis, cluster: str, at: float, elapsed_s: float) -> 
         rule=root.rule,
         remedy=_line(root.remedy),
         commands=tuple(_line(text) for text in _commands(story, cluster)[:_MOST_COMMANDS]),
+        set_s=set_s,
     )
 
 
