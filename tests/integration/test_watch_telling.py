@@ -19,6 +19,7 @@ from walconsole.domain.notices import outbox
 from walconsole.domain.profile import NotifySettings
 from walconsole.operator_files.watch_file import WatchFile
 from walconsole.process.clock import SystemClock
+from walconsole.session import telling as session_telling
 from walconsole.session.telling import Telling
 
 CHILD = Path(__file__).with_name("watch_child.py")
@@ -149,6 +150,37 @@ async def test_what_is_refused_is_no_telling_and_what_was_not_answered_is_a_repe
     assert [repeat for *_, repeat in told(refused)] == [False] * len(refused)
     assert "SECRET" not in caplog.text
     assert "it answered with status 503" in caplog.text
+
+
+async def test_what_is_under_way_when_the_watcher_ends_is_noted(environment: dict[str, str]) -> None:
+    """It is asked to end between the request and its answer, and between that and the note of it."""
+    with receiver() as taking:
+        environment["HOOK"] = taking.url
+        for number, takes_s in enumerate((0.4, 0.0, 0.0, 0.0), start=1):
+            taking.takes_s = takes_s
+            async with telling(environment) as made:
+                await post(made, number)
+                await until(lambda number=number: len(taking.requests) >= number)  # type: ignore[misc]
+        async with telling(environment) as made:
+            assert made.kept.outbox == ()
+    assert told(taking.requests) == [(f"n{number}", "worse", False) for number in (1, 2, 3, 4)]
+
+
+async def test_a_receiver_that_never_answers_holds_the_end_up_for_a_while_only(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_telling, "ENDING_S", 0.1)
+    with receiver() as taking:
+        environment["HOOK"], taking.takes_s = taking.url, 1.0
+        began = asyncio.get_running_loop().time()
+        async with telling(environment) as made:
+            await post(made, 1)
+            await until(lambda: bool(taking.requests))
+        assert asyncio.get_running_loop().time() - began < 0.9
+        taking.takes_s = 0.0
+        async with telling(environment) as made:
+            await until_told(made)
+        assert [repeat for *_, repeat in told(taking.requests)] == [False, True]
 
 
 async def test_a_way_that_hangs_holds_up_no_other(environment: dict[str, str], tmp_path: Path) -> None:

@@ -81,7 +81,11 @@ def test_mail_by_sendmail_has_the_same_message_id_each_time(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("script", "why"),
-    [("echo 'no such user' >&2; exit 67", "ended with 67: no such user"), ("exit 1", "it said nothing")],
+    [
+        ("echo 'no such user' >&2; exit 67", "ended with 67: no such user"),
+        ("exit 1", "it said nothing"),
+        ("kill -9 $$", "was ended by signal 9"),
+    ],
 )
 def test_a_program_that_fails_is_said(script: str, why: str, tmp_path: Path) -> None:
     program = tmp_path / "tell"
@@ -89,7 +93,7 @@ def test_a_program_that_fails_is_said(script: str, why: str, tmp_path: Path) -> 
     program.chmod(0o700)
     with pytest.raises(NoticeError, match=why) as raised:
         tell(NotifySettings(command=(str(program),)), {})
-    assert not raised.value.unsure
+    assert raised.value.unsure is ("kill" in script), "how far it had come nobody knows"
     with pytest.raises(NoticeError, match="No such file"):
         tell(NotifySettings(command=(str(tmp_path / "none"),)), {})
 
@@ -141,6 +145,66 @@ def test_a_server_that_refuses_the_mail_is_said() -> None:
         pytest.raises(NoticeError, match="it answered with 552"),
     ):
         tell(NotifySettings(mail_to=("a@example.org",), smtp=f"127.0.0.1:{port}"), {})
+
+
+def test_a_server_that_takes_the_mail_and_says_an_odd_farewell_has_taken_it() -> None:
+    with smtp_server({"QUIT": "451 later"}) as (port, heard):
+        tell(NotifySettings(mail_to=("a@example.org",), smtp=f"127.0.0.1:{port}"), {})
+    assert heard.count("DATA") == heard.count("QUIT") == 1
+
+
+@pytest.mark.parametrize(
+    ("statuses", "unsure"), [((400, 404, 429, 503), False), ((408, 500, 502, 504), True)]
+)
+def test_what_refuses_has_told_nobody_and_what_gave_up_waiting_may_have(
+    statuses: tuple[int, ...], unsure: bool
+) -> None:
+    with receiver() as taking:
+        for status in statuses:
+            taking.status = status
+            with pytest.raises(NoticeError, match=f"status {status}") as raised:
+                http.post("the webhook", taking.url, b"x", {})
+            assert raised.value.unsure is unsure, status
+
+
+@contextmanager
+def answering(answer: bytes, after: bytes) -> Iterator[int]:
+    """The port of a server that answers one connection so, once it has heard that; then it hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                heard = b""
+                while after not in heard:
+                    heard += connection.recv(4096)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join(5)
+
+
+def test_what_answers_that_it_took_it_has_taken_it_though_its_answer_is_cut() -> None:
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", b"a notice") as port:
+        http.post("the webhook", f"http://127.0.0.1:{port}/", b"a notice", {})
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "after", "unsure"),
+    [
+        ("http", b"", b"a notice", True),
+        ("http", b"HTTP/1.1 2", b"a notice", True),
+        ("https", b"220 a mail server\r\n", b"\x01", False),
+        ("https", b"", b"\x01", False),
+    ],
+)
+def test_before_it_is_sent_nobody_is_told(scheme: str, answer: bytes, after: bytes, unsure: bool) -> None:
+    """A connection that ends in the middle of TLS has handed nothing over."""
+    with answering(answer, after) as port, pytest.raises(NoticeError) as raised:
+        http.post("the webhook", f"{scheme}://127.0.0.1:{port}/", b"a notice", {})
+    assert raised.value.unsure is unsure
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,20 @@ def full_disk(server: PostgresServer, folder: Path) -> Iterator[None]:
 
     Raises ServerMissing where we may not mount: only root may, and not in every container.
     """
+    with small_disk(folder, _KIB):
+        server.give(folder)
+        fill(folder / FILLER)
+        yield
+
+
+@contextmanager
+def small_disk(folder: Path, kib: int) -> Iterator[None]:
+    """Until the end `folder` is a disk of that size. Raises ServerMissing as `full_disk`."""
     mount = find_program("mount", server="tmpfs", package="mount")
     if os.geteuid() != 0:
         raise ServerMissing("tmpfs", "only root mounts", "mount")
     tried = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", f"size={_KIB}k,mode=0700", "tmpfs", folder],
+        [mount, "-t", "tmpfs", "-o", f"size={kib}k,mode=0700", "tmpfs", folder],
         capture_output=True,
         text=True,
         check=False,
@@ -32,14 +41,13 @@ def full_disk(server: PostgresServer, folder: Path) -> Iterator[None]:
     if tried.returncode:
         raise ServerMissing("tmpfs", tried.stderr.strip(), "mount")
     try:
-        server.give(folder)
-        _fill(folder / FILLER)
         yield
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def _fill(file: Path) -> None:
+def fill(file: Path) -> None:
+    """To the last page of its disk."""
     with file.open("wb", buffering=0) as filler:
         try:
             while True:

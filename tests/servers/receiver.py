@@ -1,6 +1,7 @@
 """Who is told: a real HTTP server on loopback that keeps every request, and can refuse, or hang up."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,10 +20,13 @@ class Request(NamedTuple):
 
 @dataclass
 class Receiver:
-    """`status` is what it answers with from now on; 0: it takes the request, and hangs up."""
+    """`status` is what it answers with from now on, after `takes_s` seconds; 0: it takes the request, and
+    hangs up.
+    """
 
     port: int
     status: int = 200
+    takes_s: float = 0.0
     requests: list[Request] = field(default_factory=list)
 
     @property
@@ -42,6 +46,7 @@ def receiver(port: int = 0) -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             made.requests.append(Request(self.path, dict(self.headers), body, made.status))
+            time.sleep(made.takes_s)
             if made.status == 0:
                 self.close_connection = True
                 return

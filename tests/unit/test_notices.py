@@ -1,6 +1,7 @@
 """Who does not look is told when it gets worse, once a day while it is bad, when it is well: and not more."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -222,6 +223,11 @@ def test_each_receiver_gets_its_shape() -> None:
     body, headers = made[WebhookShape.NTFY]
     assert body.decode().startswith("✖ db: CRITICAL: ")
     assert (headers["Title"], headers["Priority"]) == ("db: CRITICAL", "5")
+    assert re.fullmatch(r"[0-9a-f]{32}", headers["X-Sequence-ID"]), "ntfy shows what has the same only once"
+    _, again = words.webhook(WebhookShape.NTFY, notice, repeat=True)
+    assert again["X-Sequence-ID"] == headers["X-Sequence-ID"]
+    _, other = words.webhook(WebhookShape.NTFY, replace(notice, id="db-1-x-2"))
+    assert other["X-Sequence-ID"] != headers["X-Sequence-ID"]
     plain = json.loads(made[WebhookShape.JSON][0])
     assert (plain["id"], plain["kind"], plain["level"], plain["repeat"]) == (
         notice.id,

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from walconsole.domain.notices import outbox
 from walconsole.domain.notices.deciding import Notice
@@ -12,7 +12,13 @@ from walconsole.domain.notices.outbox import Kept
 from walconsole.errors import NoticeError, RegisterError
 from walconsole.ports import Clock
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
+
+ENDING_S = 20.0
+"""So long a try that is under way may still end, and be noted, when the watcher is asked to end: systemd
+waits 90 seconds for that. One whose end is not seen is made again, and may tell twice."""
 
 
 class Way(Protocol):
@@ -68,7 +74,10 @@ class Telling:
             self._cannot_write(error)
 
     async def change(self, change: Callable[[Kept], Kept]) -> None:
-        """Change what is kept, and have it on the disk."""
+        """Change what is kept, and have it on the disk: whoever is cancelled meanwhile is so after that."""
+        await _ended(self._change(change), None)
+
+    async def _change(self, change: Callable[[Kept], Kept]) -> None:
         async with self._writing:
             before, self.kept = self.kept, change(self.kept)
             if self.kept == before and not self._unwritten:
@@ -111,7 +120,7 @@ class Telling:
             if due is None:
                 await self._woken[name].wait()
                 continue
-            failed = await self._try(name, due)
+            failed = await _ended(self._try(name, due), ENDING_S)
             if failed is not None:
                 await asyncio.sleep(max(outbox.pause_s(self._failures[name]), failed.retry_after_s or 0.0))
 
@@ -135,3 +144,17 @@ class Telling:
         _log.info("notice %s was told by %s", notice.id, name)
         await self.change(lambda kept: outbox.told(kept, notice.id, name))
         return None
+
+
+async def _ended(work: Coroutine[Any, Any, T], limit_s: float | None) -> T:
+    """What it returns. Who waits may be cancelled: then it has `limit_s` seconds more, None: all."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        done, _ = await asyncio.wait([task], timeout=limit_s)
+        if not done:
+            task.cancel()
+        elif not task.cancelled():
+            task.exception()  # it is nobody's any more
+        raise

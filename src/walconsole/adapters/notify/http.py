@@ -1,15 +1,19 @@
 """One POST to a receiver of notices. No redirect is followed, and no URL is told: it may be a secret."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from walconsole import __version__
 from walconsole.domain.redaction import printable
 from walconsole.errors import NoticeError
 
-_CONNECT_S, _READ_S = 10.0, 20.0
+_CONNECT_S, _READ_S = 10.0, 45.0
+"""A receiver that is only slow must have time to answer: what it took and did not say is told again."""
 _MOST_ANSWER = 2048
 _LONGEST_WAIT_S = 3600.0
+_UNSURE = frozenset({408, 500, 502, 504})
+"""What a proxy answers whose server did not in time, and a server that failed on the way: it may have been
+told by then (RFC 9110, 15.6). What refuses tells nobody: 429, 503, and the rest."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -18,31 +22,44 @@ def post(whom: str, url: str, body: bytes, headers: Mapping[str, str]) -> None:
     import urllib3  # not before it is needed: a tenth of a second
 
     tried = f"telling {whom}"
-    checked = _checked(url, tried)
+    checked, sent = _checked(url, tried), False
+
+    def content() -> Iterator[bytes]:
+        nonlocal sent
+        sent = True  # from here on whoever hears nothing cannot know; before it nobody was told
+        yield body
+
     try:
         with urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(_CONNECT_S, _READ_S)) as pool:
             answer = pool.request(
                 "POST",
                 checked,
-                body=body,
-                headers={"User-Agent": f"walconsole/{__version__}", **headers},
+                body=content(),
+                headers={
+                    "User-Agent": f"walconsole/{__version__}",
+                    "Content-Length": str(len(body)),
+                    **headers,
+                },
                 redirect=False,
                 preload_content=False,
             )
-            said = answer.read(_MOST_ANSWER)
             status, after = answer.status, answer.headers.get("Retry-After", "")
+            if 200 <= status < 300:
+                answer.close()
+                return  # it is taken, even if the rest of its answer never comes
+            said = answer.read(_MOST_ANSWER)
             answer.close()
     except urllib3.exceptions.HTTPError as error:
-        raise _unreached(tried, error) from None  # its text has the URL
+        raise _unreached(tried, error, sent=sent) from None  # its text has the URL
     except (UnicodeError, ValueError):
         raise NoticeError(tried, "its URL cannot be used", "copy it again") from None
-    if not 200 <= status < 300:
-        raise NoticeError(
-            tried,
-            f"it answered with status {status}: {_shown(said, url)}",
-            "see whether the URL and its key are still right" if 400 <= status < 500 else "",
-            retry_after_s=min(float(after), _LONGEST_WAIT_S) if after.isdecimal() else None,
-        )
+    raise NoticeError(
+        tried,
+        f"it answered with status {status}: {_shown(said, url)}",
+        "see whether the URL and its key are still right" if 400 <= status < 500 else "",
+        unsure=status in _UNSURE,
+        retry_after_s=min(float(after), _LONGEST_WAIT_S) if after.isdecimal() else None,
+    )
 
 
 def _checked(url: str, tried: str) -> str:
@@ -59,8 +76,8 @@ def _checked(url: str, tried: str) -> str:
     return url
 
 
-def _unreached(tried: str, error: Exception) -> NoticeError:
-    """What is known of a call without an answer: where no connection came about, nobody was told."""
+def _unreached(tried: str, error: Exception, *, sent: bool) -> NoticeError:
+    """What is known of a call without an answer: `sent`, whether the receiver may have taken it."""
     from urllib3 import exceptions
 
     if isinstance(error, exceptions.NewConnectionError | exceptions.NameResolutionError):
@@ -68,10 +85,10 @@ def _unreached(tried: str, error: Exception) -> NoticeError:
     if isinstance(error, exceptions.ConnectTimeoutError):
         return NoticeError(tried, f"no connection within {_CONNECT_S:g} s", "is the network up?")
     if isinstance(error, exceptions.SSLError):
-        return NoticeError(tried, "its certificate is not trusted, or TLS failed")
+        return NoticeError(tried, "its certificate is not trusted, or TLS failed", unsure=sent)
     if isinstance(error, exceptions.LocationParseError):
         return NoticeError(tried, "its URL cannot be used", "copy it again")
-    return NoticeError(tried, "the connection ended before an answer", unsure=True)
+    return NoticeError(tried, "the connection ended before an answer", unsure=sent)
 
 
 def _shown(said: bytes, url: str) -> str:

@@ -120,20 +120,25 @@ class MailWay:
         settings = self._settings
         host, port = _host_and_port(settings.smtp)
         tried = f"handing mail to {host}"
-        sent = False
+        sent = taken = False
         try:
             with self._connected(host, port) as smtp:
                 if settings.smtp_user:
                     smtp.login(settings.smtp_user, self._secret(settings.smtp_password_env))
                 sent = True
                 smtp.send_message(message)
+                taken = True
         except smtplib.SMTPAuthenticationError:
             raise NoticeError(tried, "it refuses the user or the password") from None
         except smtplib.SMTPResponseException as error:
+            if taken:
+                return  # it is the farewell that it answered oddly
             raise NoticeError(tried, f"it answered with {error.smtp_code}") from None
         except smtplib.SMTPRecipientsRefused:
             raise NoticeError(tried, "it refuses everybody who should get it") from None
         except (smtplib.SMTPException, OSError, ssl.SSLError) as error:
+            if taken:
+                return
             why = error.strerror or type(error).__name__
             raise NoticeError(tried, why, unsure=sent) from None
 
@@ -214,4 +219,6 @@ def _run(tried: str, command: Sequence[str], given: bytes) -> None:
         raise NoticeError(tried, f"{command[0]}: {why}") from None
     if done.returncode != 0:
         said = safe(done.stderr[-400:].decode("utf-8", "replace")).strip()
-        raise NoticeError(tried, f"{command[0]} ended with {done.returncode}: {said or 'it said nothing'}")
+        killed = done.returncode < 0  # how far it had come nobody knows
+        how = f"was ended by signal {-done.returncode}" if killed else f"ended with {done.returncode}"
+        raise NoticeError(tried, f"{command[0]} {how}: {said or 'it said nothing'}", unsure=killed)

@@ -1,5 +1,6 @@
 """A notice in the words of those who are told: lines for people, a body for each kind of receiver."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -101,6 +102,7 @@ def webhook(shape: WebhookShape, notice: Notice, *, repeat: bool = False) -> tup
             headers = {
                 "Content-Type": "text/plain; charset=utf-8",
                 "Idempotency-Key": notice.id,
+                "X-Sequence-ID": _sequence(notice),
                 "Title": _ascii(f"{notice.cluster}: {notice.level.value.upper()}"),
                 "Priority": str(_PRIORITIES[notice.level]),
             }
@@ -128,6 +130,14 @@ def pagerduty(notice: Notice, routing_key: str) -> bytes:
             "custom_details": document(notice),
         }
     return _json(event)
+
+
+def _sequence(notice: Notice) -> str:
+    """ntfy's documentation, Updating notifications: what comes again with it takes the place of the first.
+
+    A server before 2.16 ignores it. It has 64 letters and digits at most, which a notice's id may exceed.
+    """
+    return hashlib.sha256(notice.id.encode()).hexdigest()[:32]
 
 
 def mail_date(notice: Notice) -> str:
