@@ -4,17 +4,14 @@ And the list of clusters upon the same deployment.
 """
 
 import asyncio
-import contextlib
 import dataclasses
 import json
 import os
 import re
 import secrets
-import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +22,16 @@ from textual.message import Message
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.fleet_parts import broken_ways, through
 from tests.integration.provision_stage import Stage
+from tests.integration.watch_parts import (
+    fetched,
+    program_environment,
+    replace,
+    served_port,
+    systemd,
+    told_by,
+    until,
+    watcher,
+)
 from tests.servers.fixtures import MakeProxy
 from tests.servers.receiver import receiver
 from tests.servers.rgw import RadosGateway
@@ -66,7 +73,7 @@ def config(stage: Stage, tmp_path: Path) -> Path:
 
 async def walconsole(tmp_path: Path, *arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    environment = program_environment(tmp_path)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "walconsole", *arguments,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -74,12 +81,6 @@ async def walconsole(tmp_path: Path, *arguments: str) -> tuple[int, str, str]:
     )  # fmt: skip
     out, err = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode or 0, out.decode(), err.decode()
-
-
-def replace(config: Path, old: str, new: str) -> None:
-    text = config.read_text()
-    assert old in text
-    config.write_text(text.replace(old, new))
 
 
 async def becomes(look: Callable[[], object], wanted: object) -> None:
@@ -396,69 +397,6 @@ async def test_without_a_second_copy_that_is_wanted_nothing_asks_for_one_or_miss
 
 
 # -- `walconsole watch`, as a program, on the same deployment.
-
-
-@asynccontextmanager
-async def watcher(
-    tmp_path: Path, config: Path, **environment: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """One that has begun to watch; killed (SIGKILL) at the end unless it ended."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "walconsole", "watch", "--config", str(config), "--every", "1", "--listen", "0",
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        cwd=tmp_path, env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], **environment},
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def served_port(process: asyncio.subprocess.Process) -> int:
-    """Where it says that it serves; it watches from then on."""
-    assert process.stderr is not None
-    line = (await asyncio.wait_for(process.stderr.readline(), 30)).decode()
-    assert line.startswith("walconsole: serving /metrics and /healthz on 127.0.0.1 port "), line
-    return int(line.rpartition(" ")[2])
-
-
-@contextlib.contextmanager
-def systemd(path: Path) -> Iterator[list[str]]:
-    """What is said to it there, as it comes."""
-    heard: list[str] = []
-    loop = asyncio.get_running_loop()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        listening.bind(str(path))
-        loop.add_reader(listening, lambda: heard.append(listening.recv(4096).decode()))
-        try:
-            yield heard
-        finally:
-            loop.remove_reader(listening)
-
-
-def told_by(settings: NotifySettings, stage: Stage, config: Path) -> None:
-    """The profile says who is told."""
-    profile = dataclasses.replace(stage.profile, notify=settings)
-    config.write_text(profile_as_toml(profile, profile.name))
-
-
-async def fetched(port: int, path: str) -> str:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-    text = (await reader.read()).decode()
-    writer.close()
-    return text
-
-
-async def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            while not true():  # noqa: ASYNC110  # nothing tells of it
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        pytest.fail(f"{what} did not come about within {seconds:g} s")
 
 
 async def test_a_watcher_tells_once_of_what_breaks_and_of_its_end_though_it_is_killed(

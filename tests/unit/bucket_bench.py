@@ -9,6 +9,7 @@ from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, default_bucket
 from walconsole.domain.wal import Segment
+from walconsole.observe.bucket.picture import BucketPicture
 from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.observe.bucket.reader import ProbeReader
 from walconsole.operator_files.kept import SessionRegister
@@ -55,6 +56,7 @@ class Bench:
     name: str = "shithub"
     archived: str | None = None
     system: str | None = None
+    picture: BucketPicture | None = None
 
     def __post_init__(self) -> None:
         self.probe = BucketProbe(
@@ -68,6 +70,7 @@ class Bench:
             register=self.register,
             last_archived=lambda: self.archived,
             system_identifier=lambda: self.system,
+            picture=self.picture,
         )
         self.reader = ProbeReader(self.probe, login=lambda: "tester")
 

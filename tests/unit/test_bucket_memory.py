@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.bucket_bench import Bench, KeptShelf, name, names
+from tests.unit.bucket_bench import Bench, KeptShelf, head, name, names
 from tests.unit.memory_bucket import MemoryBucket, MemoryListing
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.observe.bucket.sweep import SWEEP_EVERY_S
@@ -37,6 +37,39 @@ async def test_what_was_saved_is_taken_up_without_a_sweep() -> None:
     assert len(bucket.requests) < 12
     assert (facts.segments, facts.newest_segment, facts.gap_count) == (10_001, name(10_002), 1)
     assert (facts.objects, facts.swept_at) == (10_001, before.clock.now())
+
+
+async def test_a_look_goes_on_from_the_one_before_and_reads_nothing_again() -> None:
+    """What was read of objects holds while their listing says the same; one that was replaced is read."""
+    bucket, ours = many(), head(7)
+    for key in (name(1), name(10_000)):
+        bucket.contents[key], bucket.etags[key] = ours, '"one"'
+    before = Bench(bucket, system="7")
+    facts = await before.settle()
+    bucket.requests.clear()
+    again = Bench(bucket, system="7", picture=before.probe.picture)
+    assert await again.settle() == facts
+    assert [after.rstrip("~") for after, _ in bucket.requests] == [
+        "000000010000000000000000",  # is the oldest there?
+        name(0x26F0),  # what is new? from 32 below the newest on
+        "base/",
+        "walconsole/drills/",
+        name(4_999),  # was the gap filled?
+    ]
+    assert again.shelf.saves == 0
+    bucket.etags[name(10_000)] = '"two"'
+    bucket.contents[name(10_000)] = head(8)
+    third = Bench(bucket, system="7", picture=again.probe.picture)
+    assert (await third.settle()).identities != facts.identities
+
+
+async def test_a_look_that_goes_on_from_another_sees_that_the_oldest_is_gone() -> None:
+    bucket = many()
+    before = Bench(bucket)
+    await before.settle()
+    bucket.keys.remove(name(1))
+    facts = await Bench(bucket, picture=before.probe.picture).settle()
+    assert (facts.segments, facts.remembered) == (9_998, False), "it was listed anew"
 
 
 async def test_a_session_saves_when_it_ends_and_not_again_without_news() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.domain.facts.observed import ConfigFiles, LinkFacts
-from walconsole.domain.facts.snapshot import AnySlot, Freshness, Problem, Snapshot
+from walconsole.domain.facts.snapshot import AnySlot, Freshness, Problem, Reading, Snapshot
 from walconsole.errors import DatabaseError, HostKeyError, ObjectStoreError, SshError
 from walconsole.observe.poller.poller import LONGEST_PAUSE_S, Poller, Schedule
 from walconsole.observe.poller.probe import Fact, code_of, problem_of
@@ -178,6 +178,29 @@ def raising(error: BaseException) -> Callable[[], Awaitable[object]]:
         raise error
 
     return act
+
+
+async def test_what_another_look_knows_is_asked_when_it_is_old_or_somebody_hurries() -> None:
+    now = SystemClock().now()
+    probe, other = FakeProbe(at_once, cadence_s=60.0), FakeProbe(at_once, slots=(Snapshot.files,))
+    known = [
+        Reading(Snapshot.link, "before", LINK, now - 1.0, cadence_s=1.3),
+        Reading(Snapshot.dr_policy, "before", None, now, cadence_s=60.0),
+    ]
+    published = Published()
+    poller = Poller((probe, other), SystemClock(), published, "test", known=known)
+    assert (poller.snapshot.link.value, poller.snapshot.link.source) == (LINK, "before")
+    assert poller.snapshot.link.age_s(now) == 1.0, "its age is told"
+    running = asyncio.create_task(poller.run())
+    await published.until(lambda snapshot: snapshot.files.value is not None)
+    assert probe.taken == 0
+    await published.until(lambda snapshot: snapshot.link.source == "fake")
+    assert (probe.taken, SystemClock().now() - now >= 0.25) == (1, True)
+    poller.hurry(Snapshot.link)
+    await asyncio.sleep(0.05)
+    assert probe.taken == 2
+    running.cancel()
+    await asyncio.wait([running])
 
 
 async def test_a_hung_probe_delays_no_other_never_overlaps_and_fails() -> None:

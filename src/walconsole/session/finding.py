@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 class HostFinding:
     """What one host says, and the profile that follows. `host` is shared with the observation.
 
-    `adopted` is what the session goes by: what was found first.
+    `adopted` is what the session goes by: what was found first, by another session where it is `remembered`.
     """
 
     resolved: Resolved
@@ -47,6 +47,7 @@ class HostFinding:
     host: HostProbe
     clock: Clock
     adopted: Adopted | None = None
+    remembered: bool = False
 
     @property
     def profile(self) -> Profile:
@@ -106,7 +107,8 @@ class HostFinding:
 
     def probe(self) -> DiscoveryProbe:
         """What looks again from time to time; what was found already is its first look."""
-        before = self.adopted.discovery if self.adopted is not None else None
+        now = self.adopted if not self.remembered else None
+        before = now.discovery if now is not None else None
         return DiscoveryProbe(self._discovery(), self.clock, self._told, before)
 
     def _told(self, found: Discovery) -> DiscoveryFacts:
@@ -150,7 +152,7 @@ class FindingObserver:
 
     async def run(self, screen: Screen) -> None:
         """See ports.Observer."""
-        if not leaves_open(self._finding.resolved):
+        if self._finding.remembered or not leaves_open(self._finding.resolved):
             await self._start().run(screen)  # nothing waits for the host: what it says is only compared
             return
         screen.status(self._status)

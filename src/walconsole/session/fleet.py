@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from walconsole.observe.host.host import HostProbe
     from walconsole.operator_files.kept import KeptFiles
     from walconsole.process.cleanup import Cleanups
+    from walconsole.session.carried import Carried
     from walconsole.session.fleet_past import FleetPast
     from walconsole.session.history_keeper import HistoryKeeper
     from walconsole.session.wish import Session
@@ -47,6 +48,8 @@ _log = logging.getLogger(__name__)
 
 LIMIT_S = 15.0
 """Of a whole look: what was not read by then is unknown."""
+MOST_CARRIED = 100
+"""Of more clusters nothing is handed on from look to look: what one knows of its buckets takes room."""
 MOST_KEPT = 500
 """Connections that are kept between looks, 0.1 MiB each; beyond them each look makes its own."""
 KEEPALIVE_S = 30.0
@@ -62,7 +65,11 @@ HELD_EVERY_S = 5.0
 
 @dataclass(slots=True)
 class _Cluster:
-    """One of them, and what is known of it. `shell` is kept between looks, None where there is none."""
+    """One of them, and what is known of it. `shell` is kept between looks, None where there is none.
+
+    `carried` is what its last look hands on, None after one that was not well; `from_scratch`: the look that
+    is under way goes on from nothing.
+    """
 
     wish: Session
     profile: Profile
@@ -75,6 +82,8 @@ class _Cluster:
     held_at: float = 0.0
     level: Level = Level.OK
     keeper: HistoryKeeper | None = None
+    carried: Carried | None = None
+    from_scratch: bool = True
 
 
 class Fleet:
@@ -178,6 +187,7 @@ class Fleet:
             self._pace.follow(now, time.process_time())
             turn, kind, wait_s = next_look(turns, now, self._last_whole_at, self._pace.apart_s)
             if turn is not None:
+                self._clusters[turn.name].from_scratch = turn.wanted or turn.changed
                 turn.begin(kind, now)
                 if kind is Kind.WHOLE:
                     self._last_whole_at = now
@@ -224,18 +234,33 @@ class Fleet:
                 await self._let_go(cluster)
 
     async def _look_wholly(self, cluster: _Cluster) -> None:
-        from walconsole.session.one_look import look_once
+        from walconsole.session.carried import Carried
 
-        assert self._kept is not None  # noqa: S101  # `run` has made it
-        shell = self._shell(cluster)
-        shell.retry()
-        wish = cluster.wish
-        found, _ = await look_once(
-            cluster.profile, self._clock, wish.environment, self._kept, LIMIT_S, wish.resolved, shell
-        )
+        carried, cluster.carried = cluster.carried, None
+        if carried is None or cluster.from_scratch:
+            carried = Carried()
+        found = await self._found(cluster, carried)
+        if carried.is_outdated(found):
+            carried = Carried()
+            found = await self._found(cluster, carried)
+        carry_on = len(self._clusters) <= MOST_CARRIED
         found = after_look(cluster.snapshot, found)
         cluster.snapshot = kept_of(found)
         await self._judge(cluster, found)
+        if carry_on and cluster.row.level is Level.OK:
+            carried.take(found)
+            cluster.carried = carried
+
+    async def _found(self, cluster: _Cluster, carried: Carried) -> Snapshot:
+        from walconsole.session.one_look import look_once
+
+        assert self._kept is not None  # noqa: S101  # `run` has made it
+        shell, wish = self._shell(cluster), cluster.wish
+        shell.retry()
+        found, _ = await look_once(
+            cluster.profile, self._clock, wish.environment, self._kept, LIMIT_S, wish.resolved, shell, carried
+        )
+        return found
 
     async def _glance(self, cluster: _Cluster) -> None:
         from walconsole.observe.host.glance import glance

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from walconsole.adapters.s3.key_sources import RcloneConfig
     from walconsole.adapters.ssh.shell import SshShell
     from walconsole.config.resolve import Resolved
+    from walconsole.session.carried import Carried
     from walconsole.session.finding import HostFinding
 
 LONGEST_LOOK_S = 600.0
@@ -79,11 +80,12 @@ async def look_once(
     limit_s: float,
     resolved: "Resolved | None" = None,
     through: "SshShell | None" = None,
+    carried: "Carried | None" = None,
 ) -> tuple[Snapshot, tuple[str, ...]]:
     """The snapshot once every source was asked, or after `limit_s`; and the questions nobody could answer.
 
     With `resolved`, which `profile` came of, the host is asked first where it archives to. `through` has a
-    connection that is used, and left open.
+    connection that is used, and left open. `carried` is what the look before this one hands on.
     """
     from walconsole.session.dialling import ssh_shell
 
@@ -97,7 +99,15 @@ async def look_once(
         from walconsole.session.wiring import observation
 
         observer = observation(
-            resolved, profile, shell, clock, environment, cleanups, keeping, follow_log=False
+            resolved,
+            profile,
+            shell,
+            clock,
+            environment,
+            cleanups,
+            keeping,
+            follow_log=False,
+            carried=carried,
         )
         asked = resolved is not None
         await _watch(observer, screen, lambda snapshot: _is_whole(snapshot, clock.now(), asked), limit_s)

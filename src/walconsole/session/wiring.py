@@ -17,6 +17,7 @@ from walconsole.domain.profile import BucketRole, Profile
 from walconsole.domain.round_trips import Answer
 from walconsole.droplet.names import names_of
 from walconsole.observe.bucket.lifecycle import PolicyProbe
+from walconsole.observe.bucket.picture import BucketPicture
 from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.observe.bucket.reader import ProbeReader
 from walconsole.observe.command.command import CommandProbe
@@ -38,6 +39,7 @@ from walconsole.operator_files.watch_file import watcher_of
 from walconsole.ports import Clock, Database, Observer
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.garbage import collect_what_is_new
+from walconsole.session.carried import Carried
 from walconsole.session.finding import FindingObserver, HostFinding
 from walconsole.session.stores import Stores
 
@@ -92,16 +94,19 @@ def observation(
     follow_log: bool = True,
     completed: Callable[[HostFinding], Profile] = lambda finding: finding.profile,
     status: str = "",
+    carried: Carried | None = None,
 ) -> Observer:
     """The observation of `profile`'s server, of which `resolved` tells what the host itself may complete.
 
     With `resolved` the host is asked first where it archives to, while `status` is shown; `completed` makes
     of what it says the profile that is observed. The rest as for `observe`.
     """
-    begin = partial(observe, past=past, follow_log=follow_log)
+    begin = partial(observe, past=past, follow_log=follow_log, carried=carried)
     if resolved is None:
         return begin(profile, shell, clock, environment, cleanups, keeping)
     finding = finding_of(resolved, shell, clock)
+    if carried is not None:
+        carried.finds(finding)
 
     def found() -> Observer:
         return begin(completed(finding), shell, clock, environment, cleanups, keeping, finding)
@@ -121,6 +126,7 @@ def observe(
     past: History | None = None,
     follow_log: bool = True,
     rclone: RcloneConfig | None = None,
+    carried: Carried | None = None,
 ) -> Observer:
     """The observation of `profile`'s server through `shell`; `cleanups` close its other connections.
 
@@ -128,15 +134,19 @@ def observe(
 
     `environment` is where keys and tokens are looked for, `keeping` what outlives the session, `past` what
     was read before it began. `finding` is what the host itself says of where it archives to, None where it
-    is not asked. `rclone` is where the droplet's keys are read, None: on that host.
+    is not asked. `rclone` is where the droplet's keys are read, None: on that host. `carried` is what the
+    look before this one hands on, and what the next one gets.
     """
+    carried = carried if carried is not None else Carried()
     host = finding.host if finding is not None else HostProbe(shell, profile, clock)
     database = DatabaseLater(lambda: _postgres(shell, profile, host, clock, environment))
     cleanups.add("closing the connection to PostgreSQL", database.aclose)
     known = LatestFacts(clock)
     telling = telling_of_requests(shell.register, clock.now)
     stores = Stores(profile, shell, environment, cleanups, finding, known.segment_bytes, telling, rclone)
-    buckets = _buckets(profile, stores, clock, known, keeping, lambda name: observer.wake(name))
+    pictures = carried.pictures
+    buckets = _buckets(profile, stores, clock, known, keeping, pictures, lambda name: observer.wake(name))
+    carried.follow(buckets)
     for probe in buckets:
         cleanups.add(f"saving the index of {probe.target.bucket}", probe.save)
     readers = {probe.target.role: ProbeReader(probe) for probe in buckets}
@@ -162,6 +172,7 @@ def observe(
         told=_told(profile),
         patience=shell.patience,
         past=past,
+        known=carried.known(clock.now()),
     )
     known.follow(lambda: observer.snapshot)
     return observer
@@ -173,6 +184,7 @@ def _buckets(
     clock: Clock,
     known: LatestFacts,
     keeping: KeptFiles,
+    pictures: Mapping[BucketRole, BucketPicture],
     wake: Callable[[str], None],
 ) -> list[BucketProbe]:
     """What looks at each copy."""
@@ -188,6 +200,7 @@ def _buckets(
             register=keeping.register,
             last_archived=known.last_archived,
             system_identifier=known.system_identifier,
+            picture=pictures.get(target.role),
         )
         for target in profile.buckets
     ]

@@ -94,9 +94,9 @@ class Turn:
 
     def begin(self, kind: Kind, now: float) -> None:
         """A look is under way."""
-        self.looking, self.begun_at, self.wanted = kind, now, False
+        self.looking, self.begun_at = kind, now
         if kind is Kind.WHOLE:
-            self.changed = False
+            self.changed = self.wanted = False
 
     def end(self, now: float) -> None:
         """It has ended, however."""

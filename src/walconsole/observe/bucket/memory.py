@@ -17,7 +17,7 @@ from walconsole.observe.bucket.checks import oldest_is_gone
 from walconsole.observe.bucket.drills import together
 from walconsole.observe.bucket.locate import locate
 from walconsole.observe.bucket.picture import BucketPicture
-from walconsole.ports import ObjectStore
+from walconsole.ports import IndexShelf, ObjectStore
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +72,21 @@ def _whole(more: Mapping[str, object], name: str) -> int:
     if not isinstance(value, int) or value < 0:
         raise ValueError(f"it has no {name}")
     return value
+
+
+async def recalled(
+    handed_on: BucketPicture | None, shelf: IndexShelf, target: BucketTarget, store: ObjectStore, now: float
+) -> tuple[BucketPicture | None, bool]:
+    """What is known of a bucket, and whether it still is what the bucket holds.
+
+    Of what this process saw a moment ago (`handed_on`) the polls that follow tell all but that the oldest is
+    gone. Raises ObjectStoreError, SshError.
+    """
+    if handed_on is not None:
+        return handed_on, not await oldest_is_gone(handed_on, store, now)
+    document = await asyncio.to_thread(shelf.load)
+    picture = picture_from(document, target) if document is not None else None
+    return picture, picture is not None and await still_true(picture, store, now)
 
 
 async def still_true(picture: BucketPicture, store: ObjectStore, now: float) -> bool:

@@ -33,7 +33,7 @@ from walconsole.observe.bucket.checks import (
 )
 from walconsole.observe.bucket.drills import read_drills, together
 from walconsole.observe.bucket.heads import read_heads
-from walconsole.observe.bucket.memory import document_of, picture_from, still_true
+from walconsole.observe.bucket.memory import document_of, recalled
 from walconsole.observe.bucket.own_archive import own_place
 from walconsole.observe.bucket.picture import BucketPicture
 from walconsole.observe.bucket.sweep import Sweep, SweepSchedule
@@ -55,7 +55,7 @@ class BucketProbe:
     `segment_bytes` gives the server's wal_segment_size once it is known; until then the names tell.
     `last_archived` gives the file that PostgreSQL says it archived last, `system_identifier` the cluster's
     (of several archives in one bucket its own is the one that counts). `wake(name)` asks the poller
-    for another attempt at once, for a sweep takes several.
+    for another attempt at once, for a sweep takes several. `picture` is what an earlier probe knew by now.
     """
 
     cadence_s = 5.0
@@ -74,6 +74,7 @@ class BucketProbe:
         register: GapRegister,
         last_archived: Callable[[], str | None] = lambda: None,
         system_identifier: Callable[[], str | None] = lambda: None,
+        picture: BucketPicture | None = None,
     ) -> None:
         self.name = f"{'find' if target.folder else 'S3 LIST'} {target.bucket}"
         self.slots = (Snapshot.primary if target.role is BucketRole.PRIMARY else Snapshot.dr,)
@@ -89,6 +90,7 @@ class BucketProbe:
         self._told_bytes: int | None = None
         self._picture: BucketPicture | None = None
         self._coming: BucketPicture | None = None
+        self._handed_on = picture
         self._sweep: Sweep | None = None
         self._before: BucketPicture | None = None
         self._recalled = False
@@ -180,9 +182,8 @@ class BucketProbe:
 
     async def _recall(self) -> bool:
         """Take up what an earlier session saved, where the bucket still is what it says."""
-        document = await asyncio.to_thread(self._shelf.load)
-        picture = picture_from(document, self.target) if document is not None else None
-        found = picture is not None and await still_true(picture, self.store, self.clock.now())
+        known = self._handed_on, self._shelf, self.target
+        picture, found = await recalled(*known, self.store, self.clock.now())
         self._recalled = True
         if picture is None:
             return False

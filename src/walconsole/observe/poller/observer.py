@@ -6,12 +6,13 @@ What the probes have found out so far is there for a probe that needs it (`Lates
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from walconsole.domain.facts.evidence import CommandFacts, WatcherFacts
 from walconsole.domain.facts.expiry_schedule import ExpirySchedule
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.observed import SettingsFacts
-from walconsole.domain.facts.snapshot import AnySlot, Snapshot, Told
+from walconsole.domain.facts.snapshot import AnySlot, Reading, Snapshot, Told
 from walconsole.domain.patience import Patience
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.archiver import ready_count
@@ -93,7 +94,7 @@ class ServerObserver:
     `host` is given apart, for the database adapter needs it too (it locates the cluster); `probes`
     are those beyond SSH and PostgreSQL: the buckets, the configuration files. `readers` read the buckets.
     `patience` is the shell's. `told` is what the profile says of what no probe can find out, `past` what was
-    read before this began.
+    read before this began, `known` what another look read that is still good (`Poller`).
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class ServerObserver:
         told: Told | None = None,
         patience: Patience | None = None,
         past: History | None = None,
+        known: Sequence[Reading[Any]] = (),
     ) -> None:
         self._readers = readers or {}
         self._shell, self._host, self._log = shell, host, log
@@ -122,7 +124,7 @@ class ServerObserver:
         self._postgres = PostgresProbe(database)
         catalogue = CatalogueProbe(database)
         every: tuple[Probe, ...] = (host, self._postgres, catalogue, LinkProbe(shell, clock), *probes)
-        self._poller = Poller(every, clock, self._publish, profile_name, told, patience, past)
+        self._poller = Poller(every, clock, self._publish, profile_name, told, patience, past, known)
 
     async def run(self, screen: Screen) -> None:
         """See ports.Observer."""

@@ -111,7 +111,8 @@ class Poller:
 
     Each probe is a task of its own: a slow one delays no other and never overlaps itself. Readings
     that finish in the same turn of the event loop reach `publish` as one snapshot. `past` is what was read
-    before this began.
+    before this began, `known` are readings of another look that are still good: a probe whose slots all are
+    among them is taken only when it is woken, or when their `cadence_s` has passed since they were true.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class Poller:
         told: Told | None = None,
         patience: Patience | None = None,
         past: History | None = None,
+        known: Sequence[Reading[Any]] = (),
     ) -> None:
         self._clock = clock
         self._publish = publish
@@ -131,8 +133,12 @@ class Poller:
         self.snapshot = Snapshot(
             profile_name, began_at=now, taken_at=now, told=told or Told(), history=past or History()
         )
+        for each in known:
+            self.snapshot = fold(self.snapshot, each, now)
         patience = patience if patience is not None else Patience()
         self._rounds = [_Rounds(probe, clock, patience, self._attempted, self._late) for probe in probes]
+        for rounds in self._rounds:
+            rounds.rest([each for each in known if each.slot in rounds.probe.slots], now)
 
     async def run(self) -> None:
         """Poll until cancelled. A probe's failure, whatever it is, ends nothing."""
@@ -237,6 +243,12 @@ class _Rounds:
         self._once_though_paused = False
         self._changed = asyncio.Event()
         self._woken = False
+
+    def rest(self, known: Sequence[Reading[Any]], now: float) -> None:
+        """Wait until the oldest of these, which are all that it fills, is as old as its cadence."""
+        if len(known) == len(self.probe.slots):
+            left_s = min(each.cadence_s - (each.age_s(now) or 0.0) for each in known)
+            self.schedule.due = self._clock.monotonic() + max(0.0, left_s)
 
     async def run(self) -> None:
         """Attempt whenever it is due, until cancelled."""
