@@ -26,7 +26,7 @@ from walconsole.domain.fleet.row import (
 from walconsole.domain.fleet.schedule import Kind, Turn, next_look
 from walconsole.domain.standing.model import Level
 from walconsole.ui.board.glyphs import ASCII
-from walconsole.ui.fleet.columns import ALL, SETS, layout
+from walconsole.ui.fleet.columns import ALL, SETS, layout, widest
 from walconsole.ui.fleet.rows import Rows, entries, export, summary, table
 
 # -- A row.
@@ -368,6 +368,17 @@ def test_the_first_four_columns_stay_and_no_row_is_too_wide(chosen: str, width: 
     if width >= 79:
         assert max(len(line.text) for line in made) <= width
     assert all(line.text.isprintable() for line in made)
+
+
+@pytest.mark.parametrize(("width", "least"), [(119, 29), (199, 49)])
+def test_a_wide_terminal_keeps_room_for_the_sentence_before_what_nobody_chose(width: int, least: int) -> None:
+    found = layout(SETS["all"], 30, width, widest(rows(), NOW))
+    assert found.why >= least
+    assert found.columns[-1] == len(ALL) - 1, "the age of it all stays"
+    made = Rows(ordered(rows()), found, NOW, ASCII)
+    assert "archiving is OFF" in made[0].text
+    chosen = layout(SETS["storage"], 30, width)
+    assert chosen.columns == SETS["storage"], "what was chosen is shown"
 
 
 def test_a_row_is_made_when_it_is_seen() -> None:

@@ -5,6 +5,7 @@ import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -183,7 +184,7 @@ def raising(error: BaseException) -> Callable[[], Awaitable[object]]:
 async def test_what_another_look_knows_is_asked_when_it_is_old_or_somebody_hurries() -> None:
     now = SystemClock().now()
     probe, other = FakeProbe(at_once, cadence_s=60.0), FakeProbe(at_once, slots=(Snapshot.files,))
-    known = [
+    known: list[Reading[Any]] = [
         Reading(Snapshot.link, "before", LINK, now - 1.0, cadence_s=1.3),
         Reading(Snapshot.dr_policy, "before", None, now, cadence_s=60.0),
     ]

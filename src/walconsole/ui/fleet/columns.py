@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from walconsole.domain.fleet.order import Grouping
@@ -22,6 +23,9 @@ GAP = 2
 NAME_LEAST, NAME_MOST = 12, 24
 LEAST_WHY = 20
 """Cells for the verdict's sentence, below which it is left out."""
+WIDE, WHY_SHARE = 110, 4
+"""So wide a terminal keeps a fourth of itself for the sentence, before the columns that nobody has chosen."""
+_DAY_S = 86_400
 _UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
 STAY = 4
 """So many columns stay, however narrow the terminal is."""
@@ -47,10 +51,16 @@ def _recovery_point(row: FleetRow, _now: float) -> str:
 
 
 def _restorable(row: FleetRow, now: float) -> str:
-    if row.since is None and row.until is None:
+    return _window(row.since, row.until, int(now // _DAY_S))
+
+
+@lru_cache(maxsize=2048)
+def _window(since: float | None, until: float | None, day: int) -> str:
+    """On that day since the epoch; of each row it is asked again and again."""
+    if since is None and until is None:
         return NOT_AVAILABLE
-    since, until = (NOT_AVAILABLE if at is None else moment_text(at, now) for at in (row.since, row.until))
-    return f"{since} to {until}"
+    told = (NOT_AVAILABLE if at is None else moment_text(at, day * _DAY_S) for at in (since, until))
+    return " to ".join(told)
 
 
 def _age(at: float | None, now: float) -> str:
@@ -109,7 +119,7 @@ ALL = (
 )
 """In their order. `verdict` has no key: by it the worst is first."""
 
-VERDICT = 1
+VERDICT, RESTORABLE = 1, 3
 SETS = {
     "all": tuple(range(len(ALL))),
     "recovery": (0, 1, 2, 3, 4, 5, 13),
@@ -170,19 +180,31 @@ class Layout:
     why: int
 
 
-def layout(chosen: Sequence[int], longest_name: int, width: int) -> Layout:
-    """As many of the chosen columns as `width` cells take: the first ones, and the age of it all."""
+def widest(rows: Sequence[FleetRow], now: float) -> int:
+    """Cells that what can be restored takes: times of today are half as long as those of another year."""
+    column = ALL[RESTORABLE]
+    longest = max((len(column.text(row, now)) for row in rows), default=0)
+    return min(column.width, max(len(column.title), longest))
+
+
+def layout(chosen: Sequence[int], longest_name: int, width: int, restorable: int | None = None) -> Layout:
+    """As many of the chosen columns as `width` cells take: the first ones, and the age of it all.
+
+    `restorable` is that column's width, None: the most that it takes.
+    """
     numbers = list(chosen)
     name = max(NAME_LEAST, min(longest_name, NAME_MOST, width // 4))
     room = width - GUTTER - 1
+    own = {0: name} | ({} if restorable is None else {RESTORABLE: restorable})
 
     def taken() -> int:
-        return sum((name if number == 0 else ALL[number].width) + GAP for number in numbers)
+        return sum(own.get(number, ALL[number].width) + GAP for number in numbers)
 
-    while taken() > room and len(numbers) > STAY:
+    why_least = width // WHY_SHARE if width >= WIDE and tuple(chosen) == SETS["all"] else 0
+    while taken() > room - (why_least if len(numbers) > STAY + 1 else 0) and len(numbers) > STAY:
         at = -2 if ALL[numbers[-1]].title == _READ and len(numbers) > STAY + 1 else -1
         del numbers[at]
-    widths = [name if number == 0 else ALL[number].width for number in numbers]
+    widths = [own.get(number, ALL[number].width) for number in numbers]
     over = sum(widths) + GAP * len(widths) - room
     if over > 0:
         widths[-1] = max(6, widths[-1] - over)

@@ -33,6 +33,7 @@ from walconsole.ui.fleet.columns import (
     layout,
     order_of,
     view_of,
+    widest,
 )
 from walconsole.ui.fleet.list_past import ListTraveller
 
@@ -141,7 +142,7 @@ class FleetScreen(BoardScreen):
         rows = ordered(kept, key, backwards=self.backwards)
         self._shown = fleet_rows.entries(rows, self.grouping)
         longest = max((cell_len(shown(row.name)) for row in self._all), default=0)
-        set_ = layout(self.columns, longest, width - 1)
+        set_ = layout(self.columns, longest, width - 1, widest(self._all, now))
         self.table.head = fleet_rows.head(set_, self.order, self.glyphs, backwards=self.backwards)
         lines = fleet_rows.Rows(self._shown, set_, now, self.glyphs)
         self.table.show(lines, "Clusters", self._note(len(kept)), cursor=self._place())
