@@ -11,11 +11,14 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from walconsole.adapters.notify.ways import ways_of
 from walconsole.domain.notices import outbox
-from walconsole.domain.notices.deciding import Notice, Rules, Seen, decide
+from walconsole.domain.notices.deciding import Notice, Rules, Seen, Standing, decide
 from walconsole.domain.notices.outbox import Kept
 from walconsole.domain.profile import NotifySettings
 from walconsole.domain.standing.model import Level
@@ -66,6 +69,16 @@ class KilledWay:
         self._steps.step()
 
 
+def _after(standing: Standing, notice: Notice | None, at: float, ways: Sequence[str], kept: Kept) -> Kept:
+    kept = replace(kept, standing=standing, began_at=AT, looked_at=at)
+    return kept if notice is None else outbox.posted(kept, notice, ways)
+
+
+async def _until_told(telling: Telling) -> None:
+    while telling.kept.outbox:  # noqa: ASYNC110  # nothing tells that it is empty
+        await asyncio.sleep(0.002)
+
+
 async def _watch(environment: dict[str, str], steps: Steps) -> None:
     """The looks that are left, then until all is told. Where a look was kept, it is not made again."""
     settings = NotifySettings(webhook_env="HOOK")
@@ -78,14 +91,10 @@ async def _watch(environment: dict[str, str], steps: Steps) -> None:
     for number, level in enumerate(LOOKS[made:], start=made + 1):
         seen = Seen(AT + number * 10, 10, Level(level), f"it is {level}")
         standing, notice = decide(telling.kept.standing, seen, RULES, "db")
-        kept = Kept(standing, telling.kept.outbox, AT, seen.at)
-        if notice is not None:
-            kept = outbox.posted(kept, notice, telling.ways)
-        changed = kept
-        await telling.change(lambda _, changed=changed: changed)  # type: ignore[misc]
+        await telling.change(partial(_after, standing, notice, seen.at, telling.ways))
         telling.wake()
-        while telling.kept.outbox:  # noqa: ASYNC110  # nothing tells that it is empty
-            await asyncio.sleep(0.002)
+        await _until_told(telling)
+    await _until_told(telling)  # a run that was killed after the last look has left it to this one
     running.cancel()
     await asyncio.wait([running])
 
