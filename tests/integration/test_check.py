@@ -4,6 +4,7 @@ And the list of clusters upon the same deployment.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import os
@@ -36,6 +37,7 @@ from tests.servers.fixtures import MakeProxy
 from tests.servers.receiver import receiver
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
+from walconsole.command_register import Running, Telling
 from walconsole.config.writer import profile_as_toml
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.fleet import schedule
@@ -43,6 +45,7 @@ from walconsole.domain.profile import BucketRole, NotifySettings
 from walconsole.domain.standing.model import Level
 from walconsole.operator_files.history_file import HistoryFile
 from walconsole.process.cleanup import Cleanups
+from walconsole.session import wiring
 from walconsole.session.fleet import Fleet
 from walconsole.session.past import KeptPast
 from walconsole.session.wish import Session
@@ -252,6 +255,62 @@ async def test_the_list_tells_each_and_a_console_is_opened_on_its_connection(
     then = await KeptPast(HistoryFile(environment), "elsewhere").screen(time.time())
     assert then is not None
     assert then.snapshot.primary.value is not None, "its console has a past, though it was never opened"
+
+
+async def test_while_all_is_well_a_look_goes_on_from_the_one_before(
+    stage: Stage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Fewer requests to the buckets and scripts on the host, until something changes."""
+    requests: list[str] = []
+
+    def counting(*_: object) -> Telling:
+        def told(host: str, line: str) -> contextlib.AbstractContextManager[Running]:
+            requests.append(f"{host} {line}")
+            return contextlib.nullcontext(Running())
+
+        return told
+
+    monkeypatch.setattr(wiring, "telling_of_requests", counting)
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    wish = Session(stage.profile, tmp_path / "log", called="calm", environment=environment)
+    async with Cleanups() as cleanups:
+        fleet = Fleet([wish], cleanups)
+        running = asyncio.create_task(fleet.run())
+
+        async def looked() -> tuple[int, float, Level]:
+            """What the next whole look takes: requests, seconds of a processor, and what it says."""
+            requests.clear()
+            began = time.process_time()
+            seen = fleet._clusters["calm"].turn.whole_at
+            fleet._clusters["calm"].turn.whole_at = None if seen is None else 0.0
+            fleet._woken.set()
+            await becomes(lambda: fleet._clusters["calm"].turn.whole_at not in (None, 0.0, seen), True)
+            return len(requests), time.process_time() - began, fleet.rows[0].level
+
+        looks = [await looked() for _ in range(4)]
+        record_property("looks", [(count, round(seconds, 3)) for count, seconds, _ in looks])
+        assert [level for _, _, level in looks] == [Level.OK] * 4, fleet.rows[0].verdict
+        calm, calm_s = max(looks[2:])[:2]
+        assert calm <= 12, requests
+        assert not any("lifecycle" in line for line in requests)
+        age_s = fleet.rows[0].age_s(time.time())
+        assert age_s is not None
+        assert age_s > 0.5, "what was not asked again has its own age"
+        fleet.want("calm")
+        count, seconds, _ = await looked()
+        record_property("from scratch", (count, round(seconds, 3)))
+        assert count >= 2 * calm, "the operator has all of it asked"
+        assert seconds > calm_s
+        await looked()
+        stage.cluster.reload()
+        count, _, _ = await looked()
+        assert any("lifecycle" in line for line in requests), "the server loaded its files"
+        running.cancel()
+        await asyncio.wait([running])
+    assert cleanups.left == []
 
 
 async def test_critical_with_its_cause_a_report_and_the_fix(
