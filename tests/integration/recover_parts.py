@@ -39,6 +39,13 @@ async def ran(stage: Stage, steps: Sequence[Step]) -> str:
     return "\n".join(event.text for event in events if isinstance(event, Printed | Proved))
 
 
+async def looked(stage: Stage, steps: Sequence[Step]) -> set[str]:
+    """Where a look, which changes nothing, found these steps."""
+    runner = Runner(stage.site, steps, stage.gate, stage.told.append)
+    await runner.check_all()
+    return {str(stage) for stage in runner.stages.values()}
+
+
 def orders(server: PostgresServer) -> int:
     """The rows of the table that the tests recover."""
     ((rows,),) = server.sql("SELECT count(*) FROM orders")

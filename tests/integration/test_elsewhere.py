@@ -123,6 +123,9 @@ async def test_with_production_gone_killed_on_the_way_and_promoted(
     assert "    50" in said
     assert state_of(both).phase is RecoveryPhase.PAUSED
 
+    code, said = await both.run("recover", "--promote", "--plan")
+    assert code == 0, said
+    assert "not yet: a base backup is taken on the new timeline, once" in said
     code, said = await both.run("recover", "--promote", *both.confirm)
     assert code == 0, said
     state = state_of(both)

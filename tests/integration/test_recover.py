@@ -13,7 +13,7 @@ import pytest
 from tests.integration.deaths import killed
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
-from tests.integration.recover_parts import names, observed, orders, ran, text_of, until_phase
+from tests.integration.recover_parts import looked, names, observed, orders, ran, text_of, until_phase
 from tests.servers.archived import fill_segment, wait_archived
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
@@ -92,6 +92,7 @@ async def test_looked_at_beside_the_old_one_given_up_then_recovered_in_its_place
     assert "    7" in told
     state = await recovery.state()
     assert state.kept == 1
+    assert "blocked" not in await looked(stage, onwards(recovery, state)), "the old server is stopped"
     told = await ran(stage, onwards(recovery, state))
     assert (await recovery.state()).phase is RecoveryPhase.DONE
     assert orders(cluster) == 7
@@ -192,8 +193,14 @@ async def test_from_dr_alone_into_a_new_cluster_though_killed_in_each_phase(
     os.kill(pid_of(state), signal.SIGKILL)
     stage.gateways[BucketRole.PRIMARY].client().create_bucket(Bucket=stage.target(BucketRole.PRIMARY).bucket)
 
+    code, said = await program.run("--promote", "--plan")
+    assert code == 0, said
+    assert "plan: run what was recovered into the new cluster 15/restored" in said
+    assert "not yet: a base backup is taken on the new timeline, once" in said
+    assert (await recovery.state()).phase is RecoveryPhase.PAUSED, "a plan changes nothing"
     code, said = await program.run("--promote", *program.confirm)
     assert code == 0, said
+    assert "== Base backup" in said
     state = await recovery.state()
     assert state.phase is RecoveryPhase.DONE
     assert 'cluster = "15/restored"' in said

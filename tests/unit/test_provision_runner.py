@@ -223,6 +223,19 @@ async def test_plans_of_all_steps_change_nothing_and_ask_nobody() -> None:
     assert [news.plan.summary for news in run.told if news.plan is not None] == ["plan of a"]
 
 
+async def test_what_a_step_asks_may_be_brought_about_by_one_before_it() -> None:
+    """A look says so, and is no refusal; a run that comes there all the same does not leave it out."""
+    log: list[str] = []
+    run = Run([Step("a", log), Step("b", log, CheckState.LATER)])
+    runner = run.runner()
+    await runner.check_all()
+    assert runner.stages == {"a": Stage.WAITING, "b": Stage.LATER}
+    assert [news.plan.summary for news in run.told if news.plan is not None] == ["plan of a"]
+    with pytest.raises(BlockedError):
+        await runner.run()
+    assert log == ["apply a", "verify a"]
+
+
 async def test_a_step_whose_time_has_not_come_is_not_called_done() -> None:
     """The temporary key is deleted two steps after it was made: before, there is none to delete."""
     log: list[str] = []

@@ -32,6 +32,7 @@ from walconsole.provision.engine.model import Step
 from walconsole.provision.recovering.archived import LastWord, NewTimeline
 from walconsole.provision.recovering.choosing import ChooseBackup
 from walconsole.provision.recovering.ending import GiveUp, PromoteCopy
+from walconsole.provision.recovering.once_in_force import base_backup
 from walconsole.provision.recovering.recovery import Recovery
 from walconsole.provision.recovering.restoring import ReplayToTarget, RestoreBackup
 from walconsole.provision.steps.archive_command import ArchiveCommand
@@ -66,8 +67,7 @@ def onwards(recovery: Recovery, state: RecoveryState) -> tuple[Step, ...]:
         ArchiveCommand(own),
         TakeOverElsewhere(recovery),
         NewTimeline(recovery),
-        BackupCommand(own),
-        BackupNow(own),
+        *base_backup(recovery, BackupCommand(own), BackupNow(own)),
         LastWord(recovery),
         _forget(recovery),
     )

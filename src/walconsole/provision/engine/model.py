@@ -104,11 +104,12 @@ class Fact:
 
 
 class CheckState(StrEnum):
-    """Whether a step's aim is reached already."""
+    """Whether a step's aim is reached already. LATER: what it asks is brought about by a step before it."""
 
     DONE = "done"
     NEEDED = "needed"
     BLOCKED = "blocked"
+    LATER = "later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,8 +302,8 @@ class Gate(Protocol):
 class Stage(StrEnum):
     """Where a step is. The last nine are ends, until the step is run again.
 
-    LATER: a look found nothing to do, for what it follows is not done yet (`FOLLOWS`). UNDONE, KEPT: what it
-    had changed was taken back, or is of a kind that stays.
+    LATER: a look found nothing to do, or nothing to ask, for what it follows is not done yet (`FOLLOWS`,
+    CheckState.LATER). UNDONE, KEPT: what it had changed was taken back, or is of a kind that stays.
     """
 
     WAITING = "waiting"

@@ -37,6 +37,12 @@ _SIGNS = {
     FactState.STOP: "x",
     FactState.UNKNOWN: "?",
 }
+_CHECKED = {
+    CheckState.DONE: "done already",
+    CheckState.NEEDED: "needed",
+    CheckState.BLOCKED: "blocked",
+    CheckState.LATER: "not yet",
+}
 _DIFF_LINES = 40
 _MOVING_EVERY_S = 30.0
 
@@ -131,8 +137,7 @@ class PlainLines:
             # Each part by itself: a label before a colon would pass for the name of a secret.
             text = f"{safe(fact.label)}: {safe(fact.value)}{safe(_remedy(fact.remedy))}"
             self._write(f" {_SIGNS[fact.state]} {text}")
-        words = {CheckState.DONE: "done already", CheckState.NEEDED: "needed", CheckState.BLOCKED: "blocked"}
-        word = str(stage) if stage in (Stage.LATER, Stage.KEPT) else words[check.state]
+        word = str(stage) if stage in (Stage.LATER, Stage.KEPT) else _CHECKED[check.state]
         self._line(f"   {word}: {check.summary}{_remedy(check.remedy)}")
 
     def _plan(self, plan: Plan) -> None:

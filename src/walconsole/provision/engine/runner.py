@@ -264,8 +264,8 @@ class Runner:
         self._tell(step, Stage.CHANGED)
 
     def _unneeded(self, step: Step, check: Check) -> None:
-        """Raises BlockedError where it is not done, and cannot be."""
-        if check.state is CheckState.BLOCKED:
+        """Raises BlockedError where it is not done, and cannot be, or not yet."""
+        if check.state is not CheckState.DONE:
             raise BlockedError(step.title, check.summary, check.remedy)
 
     async def _checked(self, step: Step, *, looking: bool = False) -> Check:
@@ -276,6 +276,7 @@ class Runner:
             CheckState.DONE: Stage.DONE,
             CheckState.NEEDED: Stage.WAITING,
             CheckState.BLOCKED: Stage.BLOCKED,
+            CheckState.LATER: Stage.LATER,
         }[check.state]
         if looking and stage is Stage.DONE and self._is_before_its_time(step):
             stage = Stage.LATER

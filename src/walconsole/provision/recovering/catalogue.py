@@ -38,6 +38,7 @@ from walconsole.provision.recovering.choosing import ChooseBackup, KeepOld, Reco
 from walconsole.provision.recovering.ending import GiveUp, PromoteCopy, TakeOver
 from walconsole.provision.recovering.loading import LoadPart
 from walconsole.provision.recovering.looking import DumpPart, LookBefore
+from walconsole.provision.recovering.once_in_force import base_backup
 from walconsole.provision.recovering.recovery import Recovery
 from walconsole.provision.recovering.restoring import ReplayToTarget, RestoreBackup
 from walconsole.provision.recovering.their_place import TheirPlace
@@ -78,8 +79,7 @@ def onwards(recovery: Recovery, state: RecoveryState) -> tuple[Step, ...]:
         PromoteCopy(recovery),
         TakeOver(recovery),
         NewTimeline(recovery),
-        BackupCommand(own),
-        BackupNow(own),
+        *base_backup(recovery, BackupCommand(own), BackupNow(own)),
         LastWord(recovery),
     )
 

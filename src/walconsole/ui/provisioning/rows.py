@@ -59,6 +59,12 @@ _WORDS = {
     Stage.UNDONE: ("taken back", Tone.OK),
     Stage.KEPT: ("stays", Tone.MUTED),
 }
+_CHECKED = {
+    CheckState.DONE: ("done", Tone.OK),
+    CheckState.NEEDED: ("needed", Tone.STRONG),
+    CheckState.BLOCKED: ("blocked", Tone.CRITICAL),
+    CheckState.LATER: ("not yet", Tone.STRONG),
+}
 _FACT_TONES = {
     FactState.OK: Tone.TEXT,
     FactState.NOTE: Tone.TEXT,
@@ -133,12 +139,10 @@ def _last_proof(news: StepNews) -> str:
 
 
 def _check_rows(check: Check, stage: Stage, width: int, glyphs: Glyphs) -> Iterator[Line]:
-    tone = {CheckState.DONE: Tone.OK, CheckState.NEEDED: Tone.STRONG, CheckState.BLOCKED: Tone.CRITICAL}
-    word = {CheckState.DONE: "done", CheckState.NEEDED: "needed", CheckState.BLOCKED: "blocked"}
+    word, tone = _CHECKED[check.state]
     if stage in (Stage.LATER, Stage.UNDONE, Stage.KEPT):
-        yield from _paragraph(f"{stage}: {check.summary}", width, Tone.STRONG)
-    else:
-        yield from _paragraph(f"{word[check.state]}: {check.summary}", width, tone[check.state])
+        word, tone = str(stage), Tone.STRONG
+    yield from _paragraph(f"{word}: {check.summary}", width, tone)
     if check.remedy:
         yield from _paragraph(f"{glyphs.arrow} {check.remedy}", width, Tone.STRONG)
     for fact in check.facts:
