@@ -1,9 +1,17 @@
 # -- The old cluster's files, and the place of the recovered ones.
 
+# serves FOLDER: a server works there. After a power cut, or a boot, the number in a pid file is nobody's, or another process's:
+# a server stands in its data directory, and nobody else does.
+serves() {
+    process=$(head -n 1 "$1/postmaster.pid" 2>/dev/null)
+    case $process in '' | *[!0-9]*) return 1 ;; esac
+    lives "$process" && [ "$(readlink -- "/proc/$process/cwd")" = "$(readlink -f -- "$1")" ]
+}
+
 # keep_wal: of a server that does not run. Files that were recycled for later hold older WAL, and tell so.
 keep_wal() {
     if [ -z "$old" ] || [ ! -d "$old/pg_wal" ]; then end 0 "there is no ${old:-old cluster}/pg_wal: nothing could be kept"; fi
-    [ ! -e "$old/postmaster.pid" ] || ! lives "$(head -n 1 "$old/postmaster.pid")" || end 1 "$undone: the server in $old runs"
+    ! serves "$old" || end 1 "$undone: the server in $old runs"
     [ -d "$place/saved" ] || mkdir -m 700 "$place/saved" || end 1 "$undone: $place cannot be written"
     kept=0
     stage=keeping
@@ -75,8 +83,7 @@ take_place() {
     esac
     if [ -d "$data" ]; then
         if [ -n "$aside" ] && [ -e "$old" ]; then
-            [ ! -e "$old/postmaster.pid" ] || ! lives "$(head -n 1 "$old/postmaster.pid")" ||
-                end 1 "$undone: the server in $old runs"
+            ! serves "$old" || end 1 "$undone: the server in $old runs"
             [ ! -e "$aside" ] || end 2 "$aside is there already"
             mv -T -- "$old" "$aside" || end 1 "$undone: $old cannot be moved aside"
         fi

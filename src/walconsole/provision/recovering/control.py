@@ -64,10 +64,15 @@ async def _is_same(site: Site, path: str, other: str) -> bool:
 
 
 async def runs_in(site: Site, data: str) -> bool:
-    """Whether a server's process has that data directory: its pid file names one that lives."""
-    script = f"""pid=$(head -n 1 {quote(data)}/postmaster.pid 2>/dev/null)
+    """Whether a server works there: its pid file names a process that lives, and stands in that folder.
+
+    After a power cut the number is nobody's, or another process's by now, which a stop would end.
+    """
+    script = f"""at={quote(data)}
+pid=$(head -n 1 "$at/postmaster.pid" 2>/dev/null)
 case $pid in '' | *[!0-9]*) exit 1 ;; esac
-grep -qs '^State:.[^ZX]' "/proc/$pid/status" && [ "$(stat -c %U "/proc/$pid")" = {quote(os_user(site))} ]"""
+grep -qs '^State:.[^ZX]' "/proc/$pid/status" || exit 1
+[ "$(readlink "/proc/$pid/cwd")" = "$(readlink -f -- "$at")" ]"""
     status, _ = await status_of(site, script, user=os_user(site))
     return status == 0
 
