@@ -66,6 +66,11 @@ class RecoveryTarget:
         return parse_lsn(self.value) if self.to is RecoverTo.LSN else None
 
     @property
+    def xid(self) -> int | None:
+        """The transaction's number, for one."""
+        return int(self.value) if self.to is RecoverTo.XID else None
+
+    @property
     def how(self) -> str:
         """`lsn 0/203A4D0, exclusive`; `all that is archived`."""
         if self.to is RecoverTo.LATEST:

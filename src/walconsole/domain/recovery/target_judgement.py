@@ -69,6 +69,8 @@ class PlannedLoss:
 
 
 NOT_KNOWN = PlannedLoss()
+_SEE_ITS_NUMBER = "see its number: walconsole moment; or recover to the archive's end: --to-latest"
+_OF_SEVERAL = "; of several that are called so the first after the base backup is meant"
 _CLOCKS_APART_S = 60.0
 """So much a host's clock may differ from this one's."""
 
@@ -81,7 +83,8 @@ class TargetKnown:
     point. `last_commit` is when the last transaction that the archive holds was committed (seconds since the
     epoch), where the WAL was read up to its end. `more_wal`: the old server's pg_wal may be had, which goes
     on after the archive's end, up to `now` at most (seconds since the epoch), and where that server runs
-    little further than `written` (bytes), its write position.
+    little further than `written` (bytes), its write position. Of its transactions none from `next_xid` on has
+    ended.
     """
 
     lsn: int | None = None
@@ -89,6 +92,7 @@ class TargetKnown:
     more_wal: bool = False
     now: float | None = None
     written: int | None = None
+    next_xid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +185,17 @@ class _Judging:
     def _to_a_place(self) -> TargetJudgement:
         newest = self.windows[-1]
         lsn = self.target.lsn if self.target.to is RecoverTo.LSN else self.known.lsn
+        xid, next_xid = self.target.xid, self.known.next_xid
+        if xid is not None and next_xid is not None and xid >= next_xid:
+            why = f"the transaction {xid} has not ended: the newest that did on the server is {next_xid - 1}"
+            return self._of(None, refused=(Concern(why, _SEE_ITS_NUMBER, Trap.AFTER_ARCHIVE),))
         if lsn is None:
             what = "transaction" if self.target.to is RecoverTo.XID else "restore point"
             risk = Concern(
                 f"where the {what} {self.target.value} stands in the WAL is not known: it must come after "
                 f"{format_lsn(newest.since_lsn)}, where the base backup stopped, and before "
                 f"{format_lsn(newest.until_lsn)}, where the archive ends; else the replay ends without it, "
-                "and says so",
+                f"and says so{'' if xid is not None else _OF_SEVERAL}",
                 "find the moment, which says its place; or begin with an older base backup: --backup ID",
                 Trap.NOT_PLACED,
             )

@@ -123,6 +123,17 @@ async def psql(site: Site, sql: str, *, timeout_s: float = 20.0) -> str:
     )
 
 
+def database_word(name: str) -> str:
+    """How a program of libpq's is given a database: it takes a name with `=`, or of a URI's form, for more.
+
+    libpq documentation, "Connection Strings".
+    """
+    if "=" not in name and not name.startswith(("postgresql://", "postgres://")):
+        return name
+    escaped = name.replace("\\", r"\\").replace("'", r"\'")
+    return f"dbname='{escaped}'"
+
+
 async def data_directory(site: Site) -> str:
     """The server's. Raises ProvisionError."""
     return await psql(site, "SHOW data_directory")
@@ -150,7 +161,7 @@ def psql_for(site: Site, cluster: ClusterFacts | None) -> str:
     socket = postgres.socket_dir or (cluster.socket_dir if cluster is not None else "")
     port = postgres.port or (cluster.port if cluster is not None else None)
     options = f"{' -h ' + quote(socket) if socket else ''}{f' -p {port}' if port else ''}"
-    connection = f"-U {quote(postgres.user)} -d {quote(postgres.database)}"
+    connection = f"-U {quote(postgres.user)} -d {quote(database_word(postgres.database))}"
     own = _own_programs(cluster) if not site.profile.paths.root and socket and port else ""
     return f"{programs(site)}{own}psql -XAtq -v ON_ERROR_STOP=1 -F '\t'{options} {connection}"
 

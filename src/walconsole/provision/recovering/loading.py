@@ -5,7 +5,7 @@ from shlex import join, quote
 
 from walconsole.domain.redaction import safe
 from walconsole.errors import BlockedError, ProvisionError
-from walconsole.provision.droplet.commands import ask, os_user, psql_command, run
+from walconsole.provision.droplet.commands import ask, database_word, os_user, psql_command, run
 from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
@@ -99,7 +99,7 @@ class LoadPart(DumpPart):
         return await self._asked(f"SELECT to_regclass('{name}') IS NOT NULL") == "t"
 
     async def _asked(self, sql: str) -> str:
-        script = f"{await psql_command(self._site)} -d {quote(self._database)} -c {quote(sql)}"
+        script = f"{await psql_command(self._site)} -d {quote(database_word(self._database))} -c {quote(sql)}"
         return (await ask(self._site, script, user=os_user(self._site), timeout_s=_COUNTED_S)).strip()
 
     async def _restoring(self) -> Command:
@@ -110,4 +110,6 @@ class LoadPart(DumpPart):
         port = postgres.port or (cluster.port if cluster is not None else None)
         words = ["pg_restore", "--single-transaction", "--exit-on-error", "-w", "-U", postgres.user]
         words += [*(["-h", socket] if socket else []), *(["-p", str(port)] if port else [])]
-        return Command(join([*words, "-d", self._database, self._file(state)]), user=os_user(site))
+        return Command(
+            join([*words, "-d", database_word(self._database), self._file(state)]), user=os_user(site)
+        )

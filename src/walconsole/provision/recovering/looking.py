@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from shlex import join, quote
 
 from walconsole.domain.recovery.recover_state import RecoveryLook, RecoveryPhase, RecoveryState, Seen
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet.commands import os_user, run, status_of
+from walconsole.provision.droplet.commands import database_word, os_user, run, status_of
 from walconsole.provision.engine.model import (
     Check,
     CheckState,
@@ -123,6 +124,26 @@ async def see(recovery: Recovery, sql: str, database: str = "") -> Seen:
     return Seen(shown, locked=locked, fault=_LOCKED if locked else "; ".join(lines[:2]))
 
 
+_LONGEST_FILE = 120
+_LONGEST_NAME = 63
+"""NAMEDATALEN - 1 bytes: what is longer the server cuts."""
+
+
+def dump_name(database: str, table: str = "") -> str:
+    """A file's name for a part: of signs that every shell takes as they are, and two parts have two names."""
+    said = f"{database}.{table}" if table else database
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", said)
+    if name == said and len(name) <= _LONGEST_FILE:
+        return name
+    return f"{name[:_LONGEST_FILE]}-{sha256(said.encode()).hexdigest()[:8]}"
+
+
+def _beside(database: str) -> str:
+    """The name of a database for what was dumped of this one."""
+    suffix = "_restored"
+    return database.encode()[: _LONGEST_NAME - len(suffix)].decode(errors="ignore") + suffix
+
+
 class DumpPart(NotUndone):
     """model.Step. One table, or one database, of the paused server, as pg_dump writes it, into a file."""
 
@@ -184,14 +205,13 @@ class DumpPart(NotUndone):
         return f"table {self._table} of {self._database}" if self._table else f"database {self._database}"
 
     def _file(self, state: RecoveryState) -> str:
-        name = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{self._database}{'.' + self._table if self._table else ''}")
-        return f"{state.work}/{name}.dump"
+        return f"{state.work}/{dump_name(self._database, self._table)}.dump"
 
     def _command(self, state: RecoveryState) -> Command:
         postgres = self._site.profile.postgres
         words = ["pg_dump", "-Fc", "-h", state.socket, "-p", str(state.port), "-U", postgres.user, "-w"]
         words += ["--lock-wait-timeout=5s", *(["-t", self._table] if self._table else [])]
-        words += ["-f", self._file(state), "-d", self._database]
+        words += ["-f", self._file(state), "-d", database_word(self._database)]
         return Command(join(words), user=os_user(self._site))
 
     def _load(self, state: RecoveryState) -> tuple[str, ...]:
@@ -201,14 +221,18 @@ class DumpPart(NotUndone):
             () if self._site.production is None else (f"it is on {self._site.where}: bring it from there",)
         )
         if not self._table:
-            beside = f"{self._database}_restored"
+            beside = _beside(self._database)
             return (
                 *there,
                 "to load it, into a database of its own:",
                 f"{user} createdb -T template0 {quote(beside)}",
-                f"{user} {join(['pg_restore', '-d', beside, file])}",
+                f"{user} {join(['pg_restore', '-d', database_word(beside), file])}",
             )
-        words = ["pg_restore", "-d", self._database]  # no -t: that leaves indexes and constraints away
+        words = [
+            "pg_restore",
+            "-d",
+            database_word(self._database),
+        ]  # no -t: that leaves indexes and constraints away
         return (
             *there,
             "to load it where the table is gone, then where only rows are:",

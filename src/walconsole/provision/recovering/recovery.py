@@ -21,7 +21,7 @@ from walconsole.domain.standing.recovering import written_to
 from walconsole.domain.standing.recovery import restorable
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
-from walconsole.provision.droplet.commands import ask, os_user, status_of
+from walconsole.provision.droplet.commands import ask, database_word, os_user, psql, status_of
 from walconsole.provision.droplet.drill_run import DrillRun
 from walconsole.provision.droplet.surveying import take_survey
 from walconsole.provision.elsewhere.place import look_elsewhere
@@ -29,6 +29,7 @@ from walconsole.provision.engine.model import Command, Event, Printed
 from walconsole.provision.engine.site import Site
 from walconsole.provision.recovering.control import NOBODYS, OldServer
 from walconsole.provision.recovering.host_look import look_at_host
+from walconsole.provision.recovering.its_key import opened_by_its_key
 from walconsole.provision.steps.drill_command import key_fault
 from walconsole.provision.steps.drill_look import last_good
 
@@ -180,14 +181,30 @@ printf '\\001'
             identity=self.site.drill.identity,
             key_fault=await key_fault(self.site, file) if file else "",
         )
-        return plan_recovery(
+        plan = plan_recovery(
             wish,
             found,
             host,
             left_out=left_out,
             earlier=earlier,
-            known=TargetKnown(now=self.site.clock.now(), written=written_to(snapshot)),
+            known=TargetKnown(
+                now=self.site.clock.now(),
+                written=written_to(snapshot),
+                next_xid=None if wish.target.xid is None else await self._next_xid(),
+            ),
         )
+        return await opened_by_its_key(self.site, plan)
+
+    async def _next_xid(self) -> int | None:
+        """Of production's transactions none from this one on has ended; None where it cannot be asked."""
+        production = self.site.production
+        if production is not None and production.away:
+            return None
+        try:
+            told = await psql(self.site.source, "SELECT pg_snapshot_xmax(pg_current_snapshot())")
+        except ProvisionError:
+            return None
+        return int(told) if told.isdecimal() else None
 
     async def _called(self, snapshot: Snapshot) -> OwnRestore:
         """How the archive's tool is called on production's host."""
@@ -255,7 +272,7 @@ printf '\\001'
         )
         words = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-F", " | "]
         words += ["-h", state.socket, "-p", str(state.port), "-U", postgres.user]
-        words += ["-d", database or postgres.database, "-c", sql]
+        words += ["-d", database_word(database or postgres.database), "-c", sql]
         script = f"PGOPTIONS={quote(options)}; export PGOPTIONS\n{self._path()}{join(words)} </dev/null 2>&1"
         status, said = await status_of(self.site, script, user=os_user(self.site), timeout_s=timeout_s + 10)
         return status, said[:65536]
