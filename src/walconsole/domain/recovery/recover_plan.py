@@ -58,6 +58,7 @@ class RecoveryHost:
     not known. `elsewhere` is the host where that is not production's (`root@spare`): of the old cluster
     nothing is there then, `running` says whether production's server answers, and `debian` whether a cluster
     can be made as Debian does.
+    `wal_lies` is where the old cluster's pg_wal leads, where that is a link; empty: it is none.
     `identity` is the file there of age's secret keys that the profile names for drills, empty: none. Why the
     one that is to be used cannot be says `key_fault`, empty where it can, or was not looked at.
     """
@@ -80,6 +81,7 @@ class RecoveryHost:
     archive: BucketTarget | None = None
     elsewhere: str = ""
     debian: bool = True
+    wal_lies: str = ""
     identity: str = ""
     key_fault: str = ""
 
@@ -341,6 +343,12 @@ def _key_fault(backup: BaseBackup, wish: RecoveryWish, host: RecoveryHost) -> st
 
 
 def _warnings(host: RecoveryHost, left_out: Sequence[BucketRole]) -> Iterator[Concern]:
+    if host.wal_lies:
+        yield Concern(
+            f"the old cluster's pg_wal is a link to {host.wal_lies}: what is recovered has its WAL in "
+            "its data directory, on that disk",
+            "move it when all is done, with the server stopped: mv DATA/pg_wal ELSEWHERE, then ln -s",
+        )
     for role in left_out:
         yield Concern(f"{_COPIES[role]} could not be read: what it alone holds is not counted on")
     if host.elsewhere:

@@ -6,6 +6,7 @@ from walconsole.domain.archivers.own_restore import OwnRestore, OwnTool
 from walconsole.domain.profile import ClusterName
 from walconsole.domain.recovery.recover_plan import RecoveryHost
 from walconsole.domain.recovery.recover_target import RecoveryPlace
+from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import os_user, programs, psql, status_of
 from walconsole.provision.droplet.survey import Survey
@@ -25,6 +26,7 @@ echo "parent $(stat -c %U -- "$parent" 2>/dev/null)"
 if [ -d "$data" ] && [ "$(stat -c %d -- "$data")" != "$(stat -c %d -- "${{data%/*}}/")" ]; then
     echo 'fixed it is a file system of its own'
 fi
+[ ! -L "$data/pg_wal" ] || echo "wal $(readlink -f -- "$data/pg_wal")"
 [ -z "$(ls -A "$data/pg_tblspc" 2>/dev/null)" ] || echo "tablespaces $(ls "$data/pg_tblspc" | wc -l)"
 {path}command -v {pgbackrest} >/dev/null && echo 'pgbackrest is here'
 {path}pg_lsclusters -h 2>/dev/null | awk '{{ print "cluster", $1 "/" $2 }}'
@@ -72,6 +74,7 @@ async def look_at_host(site: Site, place: RecoveryPlace, called: OwnRestore) -> 
         archive=site.profile.primary,
         called=called,
         has_pgbackrest="pgbackrest" in by_key,
+        wal_lies=safe(by_key.get("wal", "")),
         tablespaces=int(by_key.get("tablespaces", "0") or 0),
     )
 
