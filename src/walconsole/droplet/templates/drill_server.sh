@@ -2,10 +2,25 @@
 
 drill_port=5499
 
-# drill_ask SQL: of the drill's server.
+# drill_ask SQL: of the drill's server. Role and database may have come later than the moment that is restored: then whoever
+# made the cluster asks, in the database that each has.
 drill_ask() {
-    timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 -h "$sockets" -p "$drill_port" -U @DATABASE_USER@ -w \
-        -d @DATABASE@ -c "$1" 2>&1
+    said_of=$(asked_by @DATABASE_USER@ @DATABASE@ "$1")
+    asked_so=$?
+    case $asked_so$said_of in
+        [!0]*'FATAL:  role "'*'" does not exist'* | [!0]*'FATAL:  database "'*'" does not exist'*)
+            asked_by "$os_user" template1 "$1"
+            return
+            ;;
+    esac
+    printf '%s\n' "$said_of"
+    return "$asked_so"
+}
+
+# asked_by ROLE DATABASE SQL
+asked_by() {
+    timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 -h "$sockets" -p "$drill_port" -U "$1" -w -d "$2" \
+        -c "$3" 2>&1
 }
 
 # setting NAME VALUE: a line of the configuration.
