@@ -58,7 +58,7 @@ temp_root=@TEMP_ROOT@
 undone='not recovered' purpose='a recovery' its_server="the recovery's server" signal=standby.signal
 temp='' place='' data='' chain='' server='' working='' stage=starting locked='' renewed=0 roles=''
 began=$(date +%s) notes='' done_bytes=null total_bytes=null segments=null segments_done=null
-sockets=$state libraries='' folder='' last='that of the target'
+no_further='' sockets=$state libraries='' folder='' last='that of the target'
 
 # -- What is known of it: $state/recovery, lines of NAME=VALUE, replaced whole; a copy lies in its own folder.
 
@@ -254,14 +254,22 @@ replay_to() {
     stage=replaying
     look_how_far
     reached_target=yes
-    case $how$to in ended | endedlatest) ;; ended*) reached_target=no ;; esac
+    case $how$to$inclusive in
+        ended | endedlatest*) ;;
+        endedlsnoff) if all_before "$value"; then how=paused reached_target=end; else reached_target=no; fi ;;
+        ended*) reached_target=no ;;
+    esac
     reach "$how"
     case $reached_target$how in
         noended) end 0 "the target is not in what could be had: all is replayed, up to $lsn, the last commit of ${reached:-n/a}" ;;
+        endpaused) end 0 "all before the target is replayed, which is where what could be had ends: at $lsn, the last commit of ${reached:-n/a}" ;;
         yesended) end 0 "all that could be had is replayed, up to $lsn, the last commit of ${reached:-n/a}" ;;
         *) end 0 "it stands at the target, at $lsn, the last commit of ${reached:-n/a}" ;;
     esac
 }
+
+# all_before LSN: there is no more of it, and what comes next would begin there, or after it.
+all_before() { [ "$(drill_ask "SELECT pg_last_wal_replay_lsn() >= '$1'::pg_lsn")" = t ]; }
 
 # prepare_server: its configuration, and whence its WAL comes: the archive, then what was kept of the old server's.
 prepare_server() {
@@ -273,9 +281,25 @@ prepare_server() {
     fetching=$restore
     [ -z "$pgbackrest" ] || fetch_by_theirs
     command="$fetching \"%f\" \"%p\" || { s=\$?; [ \$s = 1 ] || exit \$s; exec cp -- \"$place/saved/%f\" \"%p\" 2>/dev/null; }"
+    [ -z "$no_further" ] || command="$(up_to "$no_further")$command"
     if command -v setsid >/dev/null; then detached=setsid; fi
     configure
     : >"$place/log"
+}
+
+# up_to SEGMENT: what stands before a restore command that brings nothing after it, of whichever timeline. A name as it is
+# there has 24 digits; histories have a dot.
+up_to() {
+    # shellcheck disable=SC2016  # for that shell
+    printf 'case "%%f" in *.*) ;; *) [ "$({ echo "%%f"; echo %s; } | cut -c 9-24 | sort | tail -n 1)" = %s ] || ' "$1" "${1#????????}"
+    printf '{ echo "%%f is not in the archive" >&2; exit 1; } ;; esac; '
+}
+
+# last_replayed: the name of the segment in which what was replayed ends, by `lsn`.
+last_replayed() {
+    high=${lsn%/*} low=${lsn#*/} each_high=$((4294967296 / segment_bytes))
+    number=$(((0x$high * 4294967296 + 0x$low - 1) / segment_bytes))
+    printf '%08X%08X%08X' "${timeline:-1}" $((number / each_high)) $((number % each_high))
 }
 
 # server_of: the process of its server, if it lives.
@@ -375,7 +399,7 @@ promote() {
         server=$(server_of)
         is=''
         [ -z "$server" ] || is=$(drill_ask "SELECT pg_is_in_recovery()") || is=''
-        if [ "$is" != t ] || [ "$reached_target" = no ]; then start_again; fi
+        case $is$reached_target in tno | tend) start_again ;; t*) ;; *) start_again ;; esac
         reach promoting
         said=$(drill_ask "SELECT pg_promote(false)") || end 1 "$undone: it cannot be promoted: $(plain "$said")"
     fi
@@ -388,9 +412,10 @@ promote() {
     end 0 "it is promoted onto timeline ${timeline_now:-n/a}, and stopped: it archives nothing yet"
 }
 
-# start_again: its server is not there any more, or has a target that it did not reach, with which it would not open.
+# start_again: its server is not there any more, or has a target that it did not reach, with which it would not open. What is
+# opened is what was looked at, whatever was archived since.
 start_again() {
-    [ "$reached_target" != no ] || to=latest value='' inclusive=''
+    case $reached_target in no | end) to=latest value='' inclusive='' no_further=${lsn:+$(last_replayed)} ;; esac
     reach_archive
     stop_server
     prepare_server
