@@ -1,12 +1,15 @@
 """A recovery on a stage: what is run, what it told, and what the recovered server holds."""
 
 import asyncio
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.data.provisioning import RealClock
 from tests.integration.provision_stage import Stage
 from tests.servers.postgres import PostgresServer
+from walconsole.config.writer import profile_as_toml
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import Profile
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
@@ -70,3 +73,38 @@ async def until_phase(recovery: Recovery, *phases: RecoveryPhase) -> RecoverySta
         return state
     await asyncio.sleep(0.1)
     return await until_phase(recovery, *phases)
+
+
+class Program:
+    """The program with a home of its own, and in it the stage's profile."""
+
+    def __init__(self, stage: Stage, home: Path) -> None:
+        self._file = home / ".config/walconsole/config.toml"
+        self.environment: Mapping[str, str] = {
+            **os.environ,
+            "HOME": str(home),
+            "XDG_CONFIG_HOME": "",
+            "XDG_STATE_HOME": "",
+        }
+        self._file.parent.mkdir(parents=True)
+        self.configure(stage.profile)
+        self.confirm = ("--confirm", stage.profile.name)
+
+    def configure(self, profile: Profile) -> None:
+        """What it will read."""
+        self._file.write_text(profile_as_toml(profile, "it"))
+        self._file.chmod(0o600)
+
+    async def begin(self, *options: str, command: str = "recover") -> asyncio.subprocess.Process:
+        """One that goes on by itself."""
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "walconsole", command, "it", *options,
+            env=self.environment, stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+
+    async def run(self, *options: str, command: str = "recover") -> tuple[int | None, str]:
+        """The exit code, and what it said on both streams."""
+        child = await self.begin(*options, command=command)
+        said, _ = await child.communicate()
+        return child.returncode, said.decode()

@@ -14,8 +14,7 @@ import pytest_asyncio
 from tests.integration.deaths import each_death, killed, share_of
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
-from tests.integration.recover_parts import names, orders, text_of
-from tests.integration.test_recover import Program
+from tests.integration.recover_parts import Program, names, orders, text_of
 from tests.servers.archived import MIB, fill_segment, wait_archived
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace

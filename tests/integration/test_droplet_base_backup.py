@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shlex
 import shutil
@@ -23,6 +24,7 @@ from tests.servers.postgres import PostgresServer, system_bin_dir
 from tests.servers.programs import find_program
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
+from walconsole.droplet.choices import BackupChoices
 
 pytestmark = pytest.mark.server
 
@@ -364,3 +366,38 @@ def test_what_holds_no_public_keys_alone_is_refused_and_never_printed(
     told = f"{ended.stderr}{ended.stdout}{sealed.backups.status}".lower()
     assert not {"qqp", "hunter2"} & set(re.findall("qqp|hunter2", told))
     assert [each.backups for each in sealed.backups.regions] == before
+
+
+RATE_MIB_S, MIB = 5, 1024 * 1024
+
+
+@pytest.mark.long
+def test_what_is_sent_to_each_copy_is_no_faster_than_the_rate(backups: Backups) -> None:
+    """Of 100 MiB that nothing compresses, with a rate and without: bytes a second by what was stored."""
+    server, noise = backups.server, backups.server.data_dir / "noise"
+    noise.write_bytes(os.urandom(100 * MIB))
+    server.give(noise)
+    try:
+        free = sent_mib_s(backups, CHOICES)
+        bound = sent_mib_s(backups, replace(CHOICES, send_mib_s=RATE_MIB_S))
+    finally:
+        noise.unlink()
+    assert 0.5 * RATE_MIB_S < bound <= 1.1 * RATE_MIB_S, (free, bound)
+    assert free > 1.2 * RATE_MIB_S, (free, bound)
+
+
+def sent_mib_s(backups: Backups, choices: BackupChoices) -> float:
+    """What was stored of one in a copy, by how long its script said that it is streamed."""
+    process = backups.begin(backups.render(choices, "timed"))
+    wait_until(lambda: streaming(backups) or process.poll() is not None, "it is streamed", timeout_s=60)
+    began = time.monotonic()
+    wait_until(lambda: not streaming(backups), "it is sent", timeout_s=240)
+    took_s = time.monotonic() - began
+    _, said = process.communicate(timeout=240)
+    assert process.returncode == 0, said
+    return len(backups.dr.get(str(backups.status["id"]), "base.tar.zst")) / MIB / took_s
+
+
+def streaming(backups: Backups) -> bool:
+    """Whether its script says that it is streamed."""
+    return (backups.state / "status.json").exists() and backups.status["state"] == "streaming"

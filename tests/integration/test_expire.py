@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.integration.failure_stage import deployment, provisioned
+from tests.integration.failure_stage import deployment, provisioned, rewritten
 from tests.integration.provision_stage import Stage
-from tests.integration.test_backup_running import streaming
+from tests.integration.test_backup_running import begin, streaming
+from tests.servers.ports import wait_until
 from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import S3Keys
 from tests.servers.workspace import Workspace
@@ -25,7 +26,7 @@ from walconsole.config.writer import profile_as_toml
 from walconsole.domain.profile import BucketRole, Profile
 from walconsole.domain.recovery.keep import Keep
 from walconsole.domain.recovery.lock import LOCK_KEY, LockMarker
-from walconsole.errors import BlockedError, UsageError
+from walconsole.errors import BlockedError, ProvisionError, UsageError
 from walconsole.operator_files.expiry_file import ExpiryFile
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
@@ -40,6 +41,13 @@ class Ended:
 
     code: int
     text: str
+
+
+async def ended(child: asyncio.subprocess.Process) -> Ended:
+    """How it did."""
+    said, _ = await child.communicate()
+    assert child.returncode is not None
+    return Ended(child.returncode, said.decode())
 
 
 class Retained:
@@ -133,22 +141,25 @@ class Retained:
 
     async def run(self, command: str, *options: str, kill: tuple[int, str] | None = None) -> Ended:
         """Likewise, another of its commands."""
+        return await ended(await self.begin(command, *options, kill=kill))
+
+    async def begin(
+        self, command: str, *options: str, kill: tuple[int, str] | None = None, by: str = "SIGKILL"
+    ) -> asyncio.subprocess.Process:
+        """One that goes on by itself; `kill` says at which call it gets that signal."""
         module = "walconsole" if kill is None else "tests.integration.expire_child"
         environment: Mapping[str, str] = {
             **os.environ,
             "HOME": str(self.home),
             "XDG_CONFIG_HOME": "",
             "XDG_STATE_HOME": "",
-            **({} if kill is None else {"KILL_AT": str(kill[0]), "KILL_WHEN": kill[1]}),
+            **({} if kill is None else {"KILL_AT": str(kill[0]), "KILL_WHEN": kill[1], "KILL_WITH": by}),
         }
-        child = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             sys.executable, "-m", module, command, "it", *options,
             env=environment, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        said, _ = await child.communicate()
-        assert child.returncode is not None
-        return Ended(child.returncode, said.decode())
 
     async def apply(self, kill: tuple[int, str] | None = None) -> Ended:
         return await self.expire("--apply", "--confirm", self.name, kill=kill)
@@ -330,6 +341,82 @@ async def test_killed_at_any_call_the_same_command_comes_to_the_same_end(made: R
         assert_expired(made)
         await asyncio.to_thread(made.restore)
         assert made.unchanged()
+
+
+# -- Beside others.
+
+
+def stands_still(pid: int) -> bool:
+    """Whether that process is stopped: proc(5), stat."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+@pytest.mark.long
+async def test_of_two_at_once_one_deletes_and_the_other_says_what_it_saw(made: Retained) -> None:
+    arguments = ("expire", "--apply", "--confirm", made.name)
+    for at in ((0, "after"), (1, "after"), (6, "after")):  # one lock, both, in the midst of the deletions
+        first = await made.begin(*arguments, kill=at, by="SIGSTOP")
+        try:
+            await asyncio.to_thread(wait_until, lambda: stands_still(first.pid), "it is stopped", 60.0)  # noqa: B023
+            stood = [made.stage.objects(role) for role in BucketRole]
+            second = await made.apply()
+            assert second.code == BlockedError.exit_code, (at, second.text)
+            assert "a lock lies there: retention (walconsole expire) by " in second.text, (at, second.text)
+            assert [made.stage.objects(role) for role in BucketRole] == stood
+        finally:
+            first.send_signal(signal.SIGCONT)
+        told = await ended(first)
+        assert told.code == 0, (at, told.text)
+        assert_expired(made)
+        await asyncio.to_thread(made.restore)
+
+    for _ in range(3):  # as they come
+        both = await asyncio.gather(made.apply(), made.apply())
+        for each in both:
+            assert each.code in (0, BlockedError.exit_code, ProvisionError.exit_code), each.text
+            assert each.code == 0 or LOCK_KEY in each.text or "a lock lies there" in each.text, each.text
+        last = await made.apply()
+        assert last.code == 0, last.text
+        assert_expired(made)
+        await asyncio.to_thread(made.restore)
+
+
+@pytest.mark.long
+async def test_beside_a_running_base_backup_and_a_drill_nothing_goes_that_they_need(made: Retained) -> None:
+    program = Path(f"{made.stage.root}/usr/local/bin/{made.name}-base-backup")
+    with rewritten(program, "read_mib_s=0 ", "read_mib_s=4 "):
+        process = begin(made.stage.cluster, [str(program), "--fast"])
+        try:
+            await asyncio.to_thread(wait_until, lambda: streams(made), "it is streamed", 60.0)
+            told = await made.apply()
+            assert told.code == 0, told.text
+            assert streams(made), "it goes on beside it"
+        finally:
+            await asyncio.to_thread(process.wait, 120)
+    assert process.returncode == 0
+    for role in BucketRole:
+        assert made.backups(role)[:2] == made.ids[2:]
+        assert len(made.backups(role)) == 3, "with the one that ran meanwhile"
+    await asyncio.to_thread(made.restore)
+
+    drill = await made.begin("drill", "--apply", "--confirm", made.name)
+    try:
+        locked = lambda: all(LOCK_KEY in made.stage.objects(role) for role in BucketRole)  # noqa: E731
+        await asyncio.to_thread(wait_until, locked, "the drill's lock", 120.0)
+        stood = [made.backups(role) for role in BucketRole]
+        told = await made.apply()
+        assert told.code == BlockedError.exit_code, told.text
+        assert "a lock lies there: a restore drill by " in told.text
+        assert [made.backups(role) for role in BucketRole] == stood
+    finally:
+        result = await ended(drill)
+    assert result.code == 0, result.text
+
+
+def streams(made: Retained) -> bool:
+    """Whether the server sends a base backup."""
+    sending = "SELECT count(*) FROM pg_stat_progress_basebackup WHERE backup_streamed > 0"
+    return made.stage.cluster.sql(sending) == [(1,)]
 
 
 # -- By its schedule.

@@ -1,11 +1,9 @@
 """A real cluster recovered: into a new one beside it, in its place, without the primary's bucket, killed."""
 
-import asyncio
 import os
 import secrets
 import signal
-import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +11,19 @@ import pytest
 from tests.integration.deaths import killed
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
-from tests.integration.recover_parts import looked, names, observed, orders, ran, text_of, until_phase
+from tests.integration.recover_parts import (
+    Program,
+    looked,
+    names,
+    observed,
+    orders,
+    ran,
+    text_of,
+    until_phase,
+)
 from tests.servers.archived import fill_segment, wait_archived
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
-from walconsole.config.writer import profile_as_toml
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
@@ -120,31 +126,6 @@ def process_of(state: RecoveryState) -> str:
 
 
 # -- By the program, without the primary's bucket, killed at each phase.
-
-
-class Program:
-    """The program with a home of its own, and in it the stage's profile."""
-
-    def __init__(self, stage: Stage, home: Path) -> None:
-        file = home / ".config/walconsole/config.toml"
-        self.environment: Mapping[str, str] = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": ""}
-        file.parent.mkdir(parents=True)
-        file.write_text(profile_as_toml(stage.profile, "it"))
-        file.chmod(0o600)
-        self.confirm = ("--confirm", stage.profile.name)
-
-    async def begin(self, *options: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "walconsole", "recover", "it", *options,
-            env=self.environment, stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-
-    async def run(self, *options: str) -> tuple[int | None, str]:
-        """The exit code, and what it said on both streams."""
-        child = await self.begin(*options)
-        said, _ = await child.communicate()
-        return child.returncode, said.decode()
 
 
 def gone(stage: Stage) -> None:

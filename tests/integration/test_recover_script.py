@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.integration.backup_parts import Backups, region
 from tests.integration.drill_parts import CHOICES
 from tests.integration.droplet_parts import Ended
+from tests.integration.test_drill_encrypted import behind_crypt
 from tests.integration.test_droplet_base_backup import sealing
 from tests.servers.archived import fill_segment, start_archiving, wait_archived
 from tests.servers.fixtures import or_skip
@@ -19,7 +21,7 @@ from tests.servers.postgres import PostgresServer, system_bin_dir
 from tests.servers.reaper import Ward
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
-from walconsole.domain.recovery.recover_state import RecoveryState, read_recovery
+from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState, read_recovery
 from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import recover_script
 
@@ -114,6 +116,42 @@ def test_an_encrypted_base_backup_takes_its_key(recoveries: Recoveries) -> None:
     told = [path for path in (*work.iterdir(), *recoveries.state_dir.iterdir()) if path.is_file()]
     assert told
     assert all(secret not in path.read_text(errors="replace") for path in told)
+
+
+def test_an_archive_behind_rclones_crypt_is_recovered_as_it_is(recoveries: Recoveries) -> None:
+    backups, server = recoveries.backups, recoveries.server
+    config = Path(backups.profile.paths.rclone_config)
+    config.write_text(behind_crypt(config.read_text(), backups))
+    server.sql("CREATE TABLE kept AS SELECT 17 AS n")
+    taken = backups.taken()
+    server.sql("INSERT INTO kept VALUES (18)")
+    wait_archived(server, [fill_segment(server)])
+    recoveries.begin("20261128T140200Z", "latest", backup=taken)
+    recoveries.goes_well("restore")
+    recoveries.goes_well("replay", "latest")
+    assert recoveries.ask("SELECT string_agg(n::text, ' ' ORDER BY n) FROM kept") == "17 18"
+
+
+def test_role_and_database_of_the_profile_may_have_come_later(recoveries: Recoveries) -> None:
+    """At the target neither is there, by which the script asks: it comes to its pause, and is promoted."""
+    backups, server = recoveries.backups, recoveries.server
+    server.sql("CREATE TABLE kept AS SELECT 17 AS n")
+    taken = backups.taken()
+    ((lsn,),) = server.sql("SELECT pg_current_wal_insert_lsn()")
+    server.sql("CREATE ROLE later SUPERUSER LOGIN")
+    server.sql("CREATE DATABASE later")
+    wait_archived(server, [fill_segment(server)])
+    late = replace(
+        backups.profile, postgres=replace(backups.profile.postgres, user="later", database="later")
+    )
+    recoveries.script.write_text(recover_script(late, backups.at.choices, CHOICES))
+    aim = ("lsn", str(lsn), "off")
+    recoveries.begin("20261128T140200Z", *aim, backup=taken)
+    recoveries.goes_well("restore")
+    recoveries.goes_well("replay", *aim)
+    assert (recoveries.state.phase, recoveries.ask("SELECT n FROM kept")) == (RecoveryPhase.PAUSED, "17")
+    recoveries.goes_well("promote")
+    assert recoveries.state.phase.value == "promoted"
 
 
 # -- Another tool's, with tablespaces.
