@@ -47,7 +47,6 @@ def test_the_commands_that_are_told_for_barman_restore_to_the_target(
         folder = server.folder / "by-barman"
         target = read_target(RecoverTo.LSN, str(lsn), timeline=1)
         command = by_its_tool(backup, target, str(folder), archive=archive)
-        server.run(["mkdir", "-m", "700", str(folder)])
         server.run(["sh", "-c", f"{export}{command}"])
         assert rows(server, str(folder), export) == "11"
     finally:

@@ -284,7 +284,9 @@ def test_pgbackrests_is_restored_by_itself_where_it_is_installed() -> None:
     blank = own_restore("pgbackrest '--repo1-path=/my repo' --stanza=main archive-push %p")
     odd = replace(there, called=blank)
     refused = planned(LATEST, copies, host=odd, place=IN_PLACE).refusals[0]
-    assert "own commands: pgbackrest '--repo1-path=/my repo' --stanza=main --set=" in refused.remedy
+    folder = "/var/lib/postgresql/15"
+    made = f"own commands: mkdir -p {folder} && mkdir -m 700 {folder}/main.restored"
+    assert f"{made} && pgbackrest '--repo1-path=/my repo' --stanza=main --set=" in refused.remedy
     assert "--promote writes into it (pg1-path" in planned(LATEST, copies, host=there).warnings[0].text
 
 
@@ -303,7 +305,8 @@ def test_pgbackrests_is_restored_by_itself_where_it_is_installed() -> None:
 def test_where_it_is_not_its_exact_command_is_told(target: RecoveryTarget, words: str) -> None:
     told = planned(target, copy_of({1: range(1, 11)}, THEIRS, times=TIMES), place=FOLDER).refusals[0].remedy
     assert told.startswith(
-        "restore it with pgBackRest's own commands: pgbackrest --stanza=main --set=20261128-020000F "
+        "restore it with pgBackRest's own commands: mkdir -p /srv/pg && mkdir -m 700 /srv/pg/restored && "
+        "pgbackrest --stanza=main --set=20261128-020000F "
         "--pg1-path=/srv/pg/restored --tablespace-map-all=/srv/pg/restored.tablespaces --archive-mode=off "
     )
     assert words in told
@@ -316,7 +319,8 @@ def test_barmans_exact_commands_are_told() -> None:
     host = replace(HOST, archive=archive)
     told = planned(lsn(9), copy_of({1: range(1, 11)}, theirs), place=FOLDER, host=host).refusals[0].remedy
     where = f"--cloud-provider aws-s3 --endpoint-url {archive.endpoint} s3://{archive.bucket}/pg/it main"
-    first, settings, last = told.partition("own commands: ")[2].split(" && ")
+    *made, first, settings, last = told.partition("own commands: ")[2].split(" && ")
+    assert made == ["mkdir -p /srv/pg", "mkdir -m 700 /srv/pg/restored"]
     assert first == f"barman-cloud-restore {where} 20261128T020000 /srv/pg/restored"
     assert last == "touch /srv/pg/restored/recovery.signal"
     words = shlex.split(settings.partition(" >>")[0])
@@ -335,7 +339,7 @@ def test_barmans_exact_commands_are_told() -> None:
     assert "envdir /etc/b.d /opt/barman-cloud-wal-restore -P pg s3://b/x main %f" in told
     there = replace(host, data="", elsewhere="root@spare")
     told = planned(LATEST, copy_of({1: range(1, 11)}, theirs), place=FOLDER, host=there).refusals[0].remedy
-    assert "on root@spare, once it is configured there as on production's host: barman-cloud-restore" in told
+    assert "on root@spare, once it is configured there as on production's host: mkdir -p /srv/pg && " in told
 
 
 def test_the_configuration_is_named_where_pgbackrest_would_not_look_by_itself() -> None:

@@ -114,16 +114,17 @@ def by_its_tool(
     called: OwnRestore | None = None,
     archive: BucketTarget | None = None,
 ) -> str:
-    """What restores it into an empty `folder`, and has a server that is started there stop at the target.
+    """What makes `folder`, restores it there, and has a server that is started there stop at the target.
 
     Empty where its tool's commands take more than is known here. `called` is how the archive's tool is
     called, `archive` the copy that holds it.
     """
+    making = f"mkdir -p {quote(folder.rpartition('/')[0])} && mkdir -m 700 {quote(folder)} && "
     call = pgbackrest_call(backup, called if called and called.tool is OwnTool.PGBACKREST else None)
     if call:
         words = [*call, f"--set={backup.id}", f"--pg1-path={folder}"]
         words += [f"--tablespace-map-all={folder}.tablespaces", "--archive-mode=off", *_target(target)]
-        return join([*words, "restore"])
+        return making + join([*words, "restore"])
     server = _SERVER.fullmatch(backup.place)
     if backup.writer is not Writer.BARMAN or server is None or (archive is not None and archive.folder):
         return ""  # of its own server's folder Barman itself is asked
@@ -138,7 +139,7 @@ def by_its_tool(
     settings = join(["printf", "%s\\n", *lines, "archive_mode = 'off'"])
     restoring = join(called.call("barman-cloud-restore", backup.id, folder))
     into, signal = (quote(f"{folder}/{name}") for name in ("postgresql.auto.conf", "recovery.signal"))
-    return f"{restoring} && {settings} >>{into} && touch {signal}"
+    return f"{making}{restoring} && {settings} >>{into} && touch {signal}"
 
 
 def _target(target: RecoveryTarget) -> Iterable[str]:

@@ -313,7 +313,7 @@ def _unfit(
             if backup.completeness is not Completeness.COMPLETE:
                 yield Concern(f"{backup.id} is not complete: {backup.why}", "choose another: --backup ID")
         elif backup.writer is not Writer.OURS:
-            folder = place.folder or f"{host.data or '/var/lib/postgresql'}.restored"
+            folder = place.folder or (f"{host.data}.restored" if host.data else _usual(place))
             command = by_its_tool(backup, target, folder, host.called, host.archive)
             how = f": {command}" if command else ""
             there = f" on {host.elsewhere}, once it is configured there as on production's host"
@@ -332,6 +332,11 @@ def _unfit(
     major = (chain[-1].server_version_num or 0) // 10_000
     if place.cluster is not None and major and str(major) != place.cluster.version:
         yield Concern(f"{chain[-1].id} is of PostgreSQL {major}", f"--into {major}/{place.cluster.name}")
+
+
+def _usual(place: RecoveryPlace) -> str:
+    """Where Debian has a cluster of that name."""
+    return f"/var/lib/postgresql/{place.name or 'restored'}"
 
 
 def _key_fault(backup: BaseBackup, wish: RecoveryWish, host: RecoveryHost) -> str:
