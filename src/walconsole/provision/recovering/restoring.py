@@ -146,7 +146,14 @@ class ReplayToTarget(NotUndone):
         yield Proved(f"it is in recovery, at {state.lsn}; the last commit is of {state.reached or 'n/a'}")
 
     async def _is_passed(self, state: RecoveryState, target: RecoveryTarget) -> bool:
-        """Whether it is known to lie before what was replayed: of a transaction the copy itself is asked."""
+        """Whether it is known to lie before what was replayed: the copy itself is asked, which knows parts of
+        a second, too.
+        """
+        if state.readable and target.to is RecoverTo.TIME:
+            sql = f"SELECT '{target.value}'::timestamptz < pg_last_xact_replay_timestamp()"
+            status, said = await self._recovery.ask_copy(sql)
+            if status == 0:
+                return said.strip() == "t"
         if target.to is not RecoverTo.XID:
             return is_behind(target, state.lsn, state.reached)
         if not state.readable:
