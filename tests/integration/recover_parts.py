@@ -5,19 +5,24 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.data.provisioning import RealClock
 from tests.integration.provision_stage import Stage
 from tests.servers.postgres import PostgresServer
+from tests.servers.s3 import S3Keys
 from walconsole.config.writer import profile_as_toml
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.profile import Profile
+from walconsole.domain.profile import BucketRole, Profile
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
 from walconsole.droplet.choices import DrillChoices
 from walconsole.provision.engine.model import Printed, Proved, Step
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.recovering.recovery import Recovery
 from walconsole.session.one_look import look_anew
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 def observed(stage: Stage) -> None:
@@ -64,6 +69,13 @@ def text_of(server: PostgresServer, sql: str) -> str:
 def names(folder: str | Path) -> set[str]:
     """What lies in it."""
     return {path.name for path in Path(folder).iterdir()}
+
+
+def own_client(stage: Stage, role: BucketRole) -> "S3Client":
+    """By the archiver's own key: what it stored nobody else reads."""
+    key = stage.app_key if role is BucketRole.PRIMARY else stage.dr_key
+    keys = S3Keys(f"spaces-{key.access_key}", key.access_key, key.secret)
+    return stage.gateways[role].client(keys)
 
 
 async def until_phase(recovery: Recovery, *phases: RecoveryPhase) -> RecoveryState:

@@ -1,6 +1,7 @@
 """Odd targets, by the program: each is refused or led before anything is changed. And what a server does."""
 
 import asyncio
+import json
 import re
 import secrets
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
-from tests.integration.recover_parts import Program, orders, text_of
+from tests.integration.recover_parts import Program, orders, own_client, text_of
 from tests.servers.archived import fill_segment, wait_archived
 from tests.servers.fixtures import MakePostgres
 from tests.servers.postgres import PostgresServer
@@ -23,11 +24,13 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.recover_target import RecoverTo, read_target
+from walconsole.domain.wal import Segment, format_lsn, parse_lsn
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError, UsageError
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900), pytest.mark.long]
 
+MIB = 1024 * 1024
 INTO = ("--into", "15/restored")
 BEFORE = ("requested recovery stop point is before consistent recovery point", "paused")
 """What a server makes of a target before the base backup's end: it does not always refuse it."""
@@ -46,7 +49,8 @@ class Real:
 
     def __init__(self, stage: Stage, workspace: Workspace) -> None:
         self._stage, self._workspace = stage, workspace
-        client, bucket = stage.gateways[BucketRole.PRIMARY].client(), stage.target(BucketRole.PRIMARY).bucket
+        client = own_client(stage, BucketRole.PRIMARY)
+        bucket = stage.target(BucketRole.PRIMARY).bucket
         (key,) = [each for each in stage.objects(BucketRole.PRIMARY) if each.endswith("/base.tar.zst")]
         self._tar = workspace.folder("base", stage.cluster.os_user) / "base.tar.zst"
         self._tar.write_bytes(client.get_object(Bucket=bucket, Key=key)["Body"].read())
@@ -142,6 +146,14 @@ async def test_each_odd_target_is_refused_or_led_before_anything_is_changed(
     real = Real(stage, workspace)
     await those_that_lead_nowhere_are_refused(stage, program, real, past)
     await those_whose_place_nobody_knows_are_led(stage, program, real, past)
+
+
+async def test_a_foreign_branch_is_refused_and_a_hole_is_gone_up_to(
+    stage: Stage, workspace: Workspace, tmp_path: Path
+) -> None:
+    cluster, program = stage.cluster, Program(stage, tmp_path)
+    cluster.sql("CREATE TABLE orders AS SELECT generate_series(1, 30) AS n")
+    real = Real(stage, workspace)
     await a_branch_that_is_no_child_is_refused(stage, program, real)
     await up_to_a_hole(stage, program, real)
 
@@ -214,35 +226,37 @@ async def those_whose_place_nobody_knows_are_led(
     assert "    30" in said
     code, said = await program.run("--step-to", past.tens[0] + "Z", *counted)
     assert code == BlockedError.exit_code, said
+    assert "is past time" in said
     code, said = await program.run("--give-up", *program.confirm)
     assert code == 0, said
-    removed(stage)
 
 
-def removed(stage: Stage) -> None:
-    """What a recovery that was given up left, as an operator removes it."""
-    for each in stage.cluster.data_dir.parent.iterdir():
-        if ".recovery-" in each.name:
-            stage.cluster.run(["rm", "-r", str(each)])
+def began_at(stage: Stage) -> int:
+    """Where the replay of the base backup begins (bytes)."""
+    (key,) = [each for each in stage.objects(BucketRole.PRIMARY) if each.endswith("/backup.json")]
+    client = own_client(stage, BucketRole.PRIMARY)
+    told = client.get_object(Bucket=stage.target(BucketRole.PRIMARY).bucket, Key=key)["Body"].read()
+    return parse_lsn(json.loads(told)["start_lsn"])
 
 
 async def a_branch_that_is_no_child_is_refused(stage: Stage, program: Program, real: Real) -> None:
     """One that left timeline 1 before the base backup, and one that nobody knows."""
     code, said = await program.run("--to-latest", "--timeline", "7", *INTO, "--plan")
     assert (code, "no copy holds anything of timeline 7" in said) == (BlockedError.exit_code, True), said
-    history = b"1\t0/1000028\tbefore the base backup\n"
-    segment = "000000030000000000000001"
+    left = began_at(stage) - 2 * MIB
+    history = f"1\t{format_lsn(left + 0x28)}\tbefore the base backup\n".encode()
+    segment = Segment.at(3, left, MIB).name(MIB)
     for role in BucketRole:
-        client, bucket = stage.gateways[role].client(), stage.target(role).bucket
+        client, bucket = own_client(stage, role), stage.target(role).bucket
         client.put_object(Bucket=bucket, Key="00000003.history", Body=history)
-        client.put_object(Bucket=bucket, Key=segment, Body=b"\0" * 1024 * 1024)
+        client.put_object(Bucket=bucket, Key=segment, Body=bytes(MIB))
     code, said = await program.run("--to-latest", "--timeline", "3", *INTO, "--plan")
     assert code == BlockedError.exit_code, said
     assert "does not lead there" in said
     word, _ = await asyncio.to_thread(real.makes_of, recovery_target_timeline="3")
     assert "requested timeline 3 is not a child of this server's history" in word
     for role in BucketRole:
-        client, bucket = stage.gateways[role].client(), stage.target(role).bucket
+        client, bucket = own_client(stage, role), stage.target(role).bucket
         for key in ("00000003.history", segment):
             client.delete_object(Bucket=bucket, Key=key)
 
@@ -258,14 +272,14 @@ async def up_to_a_hole(stage: Stage, program: Program, real: Real) -> None:
     wait_archived(cluster, [fill_segment(cluster)])
     kept: dict[BucketRole, tuple[str, bytes]] = {}
     for role in BucketRole:
-        client, bucket = stage.gateways[role].client(), stage.target(role).bucket
+        client, bucket = own_client(stage, role), stage.target(role).bucket
         (key,) = [each for each in stage.objects(role) if each.startswith(lost)]
         kept[role] = key, client.get_object(Bucket=bucket, Key=key)["Body"].read()
         client.delete_object(Bucket=bucket, Key=key)
     code, said = await program.run("--to-latest", *INTO, "--apply", *program.confirm)
     assert code == BlockedError.exit_code, said
     assert "opens at" in said
-    assert left_by_it(stage) == [names_of(stage.profile).recover, names_of(stage.profile).recover_state]
+    assert left_by_it(stage) == []
     assert await asyncio.to_thread(real.makes_of) == ("open", 40), "without an error"
     (up_to,) = set(re.findall(r"--to-lsn (\S+) --before", said))
     code, said = await program.run(
@@ -276,7 +290,7 @@ async def up_to_a_hole(stage: Stage, program: Program, real: Real) -> None:
 
     # What came since is not opened with it.
     for role, (key, body) in kept.items():
-        client, bucket = stage.gateways[role].client(), stage.target(role).bucket
+        client, bucket = own_client(stage, role), stage.target(role).bucket
         client.put_object(Bucket=bucket, Key=key, Body=body)
     tree = cluster.data_dir.with_name("restored")
     cluster.workspace.reaper.take(Ward("pidfile", str(tree / "postmaster.pid")))
