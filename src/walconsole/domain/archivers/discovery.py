@@ -17,6 +17,7 @@ from walconsole.domain.archivers import (
 )
 from walconsole.domain.archivers.branches import Otherwise
 from walconsole.domain.archivers.calls import Call, calls_of, followed
+from walconsole.domain.archivers.ending import ending_of
 from walconsole.domain.archivers.expansion import UNKNOWN, Names, shown, text_of
 from walconsole.domain.archivers.look import FileText, Look, ProgramFile, Seen, Wanted
 from walconsole.domain.archivers.receivers import feeds_pghoard, received_here
@@ -25,6 +26,7 @@ from walconsole.domain.archivers.target import (
     NO_COMMANDS,
     ArchiveTarget,
     Discovery,
+    Ending,
     Found,
     S3Store,
     UnreadStore,
@@ -123,7 +125,10 @@ def discover(settings: Settings, seen: Seen) -> tuple[Discovery, Wanted]:
     notes += [safe(note) for note in look.notes]
     notes += [words for mark, words in _ABOVE if any(name.startswith(mark) for name in seen.environ)]
     streaming = received[0].tool.value if received else ""
-    return Discovery(listed, streaming, notes=tuple(notes)), look.wanted
+    ending = Ending()
+    if not library and settings.command not in OFF and not look.wanted:
+        ending = ending_of(settings.command, look)
+    return Discovery(listed, streaming, tuple(notes), judged=settings.command, ending=ending), look.wanted
 
 
 def _received(seen: Seen, look: Look) -> tuple[ArchiveTarget, ...]:

@@ -195,15 +195,38 @@ class ArchiveTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class Hiding:
+    """What says yes whatever happened before, as it stands there, and where.
+
+    `what` may hold secrets, as the command may. `script` is empty where it stands in the command itself.
+    """
+
+    what: str = field(repr=False)
+    script: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a command ends. `stores_nothing`: in no way does it come to anything that could store a segment."""
+
+    hiding: Hiding | None = None
+    stores_nothing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Discovery:
     """What was found out: the places that the server archives to, the first one first.
 
     `streaming` says in words that WAL is taken from the server by streaming, empty where it is not: then
     archive_mode may be off on purpose. `notes` is what was not understood or could not be read. `targets`
     empty and no `notes`: nothing is archived anywhere. `owner` is the system's user that the server runs as.
+    `ending` is how the command `judged` ends with its scripts, nothing where they were not read whole.
     """
 
     targets: tuple[ArchiveTarget, ...] = ()
     streaming: str = ""
     notes: tuple[str, ...] = ()
     owner: str = ""
+    judged: str = field(default="", repr=False)
+    ending: Ending = field(default_factory=Ending, repr=False)

@@ -264,12 +264,18 @@ class DiscoveryFacts:
     """What the host says about where the server archives to.
 
     `differences` are the values of the profile that differ from it. `missing` is what could not be read or
-    followed.
+    followed. Of the command `judged`, followed with its scripts: `hiding` is what of it says yes whatever
+    happened before, empty where nothing is seen to, `hiding_at` the script's line, empty where it stands in
+    the command itself; `stores_nothing`: it comes to nothing that could store a segment. All is safe to show.
     """
 
     copies: tuple[FoundCopy, ...] = ()
     differences: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    judged: str = ""
+    hiding: str = ""
+    hiding_at: str = ""
+    stores_nothing: bool = False
 
 
 class RuleAction(StrEnum):

@@ -191,9 +191,13 @@ MODES: tuple[FailureMode, ...] = (
             symptom="archived_count rises, nothing fails, pg_wal stays small: all looks well.",
             cause=(
                 "archive_command is `/bin/true`, `:` or a copy to /dev/null, as it is set where archiving "
-                "shall be switched on later without a restart, or to make a backlog go away."
+                "shall be switched on later without a restart, or to make a backlog go away; or a script "
+                "that ends before it comes to what stores (`exit 0` in its first line)."
             ),
-            signal="The command's own words (pg_settings); no look at the archive is needed.",
+            signal=(
+                "The command's own words (pg_settings) and its shell scripts'; no look at the archive is "
+                "needed."
+            ),
             fix=(
                 "Set a command that stores, and reload; then take a base backup: what was thrown away is a "
                 "hole that no older base backup gets over."

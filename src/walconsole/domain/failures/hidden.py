@@ -14,27 +14,57 @@ from walconsole.domain.standing.remedies import RELOAD, command_in_force, is_our
 
 
 def failure_hidden(assessment: Assessment) -> Iterator[Finding]:
-    """By its words alone: nothing has failed yet, as far as PostgreSQL can know."""
+    """By its words and its scripts' alone: nothing has failed yet, as far as PostgreSQL can know."""
     snapshot = assessment.snapshot
     settings = snapshot.settings.value
     if settings is None or not is_enabled(settings.value("archive_mode")) or is_ours(snapshot):
         return
-    hiding = safe(hides_failure(command_in_force(snapshot)))[:60]
+    hiding, at = _hiding(snapshot)
     if not hiding:
         return
-    how = "it goes on in the background" if hiding == "&" else "it ends well whatever failed before"
+    how = _how(hiding)
+    whose = at.rpartition(" line ")[0] or "the archive command"
+    where = f", line {at.rpartition(' ')[2]}" if at else ""
     yield Finding(
         "failure-hidden",
         Severity.WARNING,
-        f"the archive command says yes whatever happens: {how} ({hiding})",
+        f"{whose} says yes whatever happens: {how} ({hiding}{where})",
         ("PostgreSQL lets go of a segment as soon as the command ends with 0, stored or not",),
-        "take that out of archive_command, so that it fails where storing fails, and reload: a segment that "
-        "could not be stored is kept and tried again",
-        Snapshot.settings,
+        f"have {'it' if at else 'archive_command'} end with a failure where storing fails"
+        f"{'' if at else ', and reload'}: a segment that could not be stored is kept and tried again",
+        Snapshot.discovery if at else Snapshot.settings,
         "archive_command",
         proof=tuple(setting_row(snapshot, "archive_command")),
-        fixes=(Fix("set it without that, in the file that sets it, and reload", (RELOAD,)),),
+        fixes=(
+            Fix("end it with how storing ended (`set -eo pipefail`, `|| exit 1`), in that script")
+            if at
+            else Fix("set it without that, in the file that sets it, and reload", (RELOAD,)),
+        ),
     )
+
+
+def _hiding(snapshot: Snapshot) -> tuple[str, str]:
+    """What hides it, and the script's line; both empty where nothing is seen to."""
+    command, found = command_in_force(snapshot), snapshot.discovery.value
+    if found is not None and found.hiding and found.judged == safe(command):
+        return found.hiding[:60], found.hiding_at
+    return safe(hides_failure(command))[:60], ""
+
+
+_ANSWERLESS = ("curl", "nc", "ncat", "netcat", "ftp", "tftp", "sftp", "lftp")
+_LATER = ("systemd-run", "at", "batch", "setsid", "nohup", "start-stop-daemon", "daemonize", "tsp", "nq")
+
+
+def _how(hiding: str) -> str:
+    """In words."""
+    first = hiding.lstrip("|;& ").partition(" ")[0]
+    if hiding.startswith("&") or first in _LATER:
+        return "it goes on in the background"
+    if hiding.startswith("|") and not hiding.startswith("||"):
+        return "a pipe ends as its last part does"
+    if first in _ANSWERLESS:
+        return "that program ends well though the store refused"
+    return "it ends well whatever failed before"
 
 
 MODES: tuple[FailureMode, ...] = (
@@ -44,16 +74,23 @@ MODES: tuple[FailureMode, ...] = (
             title="the archive command says yes whatever happens",
             symptom="All works, and failed_count never moves, also where nothing is stored.",
             cause=(
-                "`|| true`, `|| exit 0`, a `&` at its end, or `store it; something else`: the command ends "
-                "well whatever became of the segment. Often it was put there to have an alarm end."
+                "`|| true`, `|| exit 0`, a `&` at its end, `store it; something else`, a pipe into `tee` or "
+                "`logger`, or a script that ends in `exit 0` or a message, that tells a failure and goes on, "
+                "that hands the segment to `at` or `systemd-run`: the command ends well whatever became of "
+                "the segment. Often it was put there to have an alarm end. `curl` without `-f` ends well "
+                "though the store refused, `nc` and `sftp` without `-b` hear of no refusal."
             ),
             signal=(
-                "The words of archive_command in force, also within `sh -c`. What a script does at its end, "
-                "and what blocks and subshells do, is not judged."
+                "The words of archive_command in force and of the shell scripts that it calls, followed as a "
+                "shell does: every way in which what stores the segment fails ends with 0. Programs in other "
+                "languages are not read, and nothing is said where what only a run tells decides."
             ),
             fix=(
-                "Take it out, and reload. A segment that could not be stored is then kept and tried again."
-                "\n\n```\narchive_command = 'cp %p /mnt/wal/%f'\n```"
+                "Take it out, and reload (a script needs no reload). A segment that could not be stored is "
+                "then kept and tried again."
+                "\n\n```\narchive_command = 'cp %p /mnt/wal/%f'\n```\n\n"
+                "In a script, `set -eo pipefail` below its first line, or `|| exit 1` behind what stores; "
+                "behind a pipe into `tee`, `exit ${PIPESTATUS[0]}`."
             ),
             never="Do not have it end well to make a backlog go away: each segment that it let go is a gap.",
         ),

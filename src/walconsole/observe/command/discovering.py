@@ -213,10 +213,16 @@ class DiscoveryProbe:
 
 def facts_of(found: Discovery, differences: Sequence[str] = ()) -> DiscoveryFacts:
     """What the snapshot keeps of it: words alone."""
+    hiding = found.ending.hiding
+    at = f"{hiding.script} line {hiding.line}" if hiding is not None and hiding.script else ""
     return DiscoveryFacts(
         tuple(_copy(target) for target in found.targets),
         tuple(safe(line) for line in differences),
         tuple(safe(note) for note in found.notes),
+        safe(found.judged),
+        safe(hiding.what) if hiding is not None else "",
+        safe(at),
+        found.ending.stores_nothing,
     )
 
 
