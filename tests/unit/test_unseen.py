@@ -176,3 +176,36 @@ def test_a_second_copy_that_is_not_wanted_is_missed_by_nobody() -> None:
 def test_one_that_is_wanted_and_not_there_is() -> None:
     without = spoiled(complete(), Snapshot.dr, "failed")
     assert looked(without).verdict.level is not Level.OK
+
+
+def test_one_reason_of_several_sources_is_said_once() -> None:
+    why = "sorry, too many clients already"
+    blind = complete()
+    for slot in (Snapshot.server, Snapshot.archiver, Snapshot.settings):
+        before: Reading[Any] = slot.of(blind)
+        blind = replace(blind, **{slot.name: broken(slot, why, "53300", before)})
+    for said in (diagnose(blind, NOW).verdict, looked(blind).verdict):
+        assert said.level is Level.UNKNOWN
+        assert said.text.count(why) == 1
+    text = looked(blind).verdict.text
+    assert "PostgreSQL refuses the console" in text
+    assert "could not be read for that reason" in text
+
+
+def test_a_bucket_that_cannot_be_read_is_told_once_beside_what_is_known() -> None:
+    why = "AccessDenied: this key may not list"
+    blind = complete(primary=broken(Snapshot.primary, why, "AccessDenied"))
+    said = looked(blind).verdict
+    assert said.level is Level.UNKNOWN
+    assert said.text.count(why) == 1
+    assert "so far archiving works" in said.text
+
+
+def test_other_reasons_are_each_said() -> None:
+    blind = complete(
+        host=broken(Snapshot.host, "sudo asks for a password"),
+        dr=broken(Snapshot.dr, "no route to host"),
+        policy=broken(Snapshot.policy, "no route to host"),
+    )
+    text = looked(blind).verdict.text
+    assert text.count("no route to host") == text.count("sudo asks for a password") == 1

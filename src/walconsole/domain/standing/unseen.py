@@ -7,7 +7,7 @@ look that ends must have their answer, whatever it is, for what they refuse to t
 The rest (the link, `production`, `compared`) is looked at where and when there is something to look at.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from walconsole.domain.facts.evidence import PolicyFacts
@@ -107,9 +107,9 @@ def of_one_look(diagnosis: Diagnosis, snapshot: Snapshot, limit_s: float) -> Dia
     known = said.text.partition(_NO_MORE)[0]
     text = f"cannot tell: {_told(missing, f' within {limit_s:g} s')}"
     if known.startswith(_WHY):  # nothing else was seen, and that is the reason
-        text = f"{known}; {_told(missing, f' within {limit_s:g} s')}"
+        text = f"{known}; {_told(missing, f' within {limit_s:g} s', known)}"
     elif not known.startswith(_NOTHING):
-        text += f"; so far {known}"
+        text += f"; so far {_without(missing, known)}"
     return replace(diagnosis, verdict=Verdict(Level.UNKNOWN, text))
 
 
@@ -128,12 +128,32 @@ def no_finding(snapshot: Snapshot, said: Verdict) -> tuple[str, bool]:
     return "nothing is wrong that the console knows of", True
 
 
-def _told(missing: tuple[Unseen, ...], within: str = " yet") -> str:
-    silent = [each for each in missing if each.problem is None]
-    refused = [f"{each.name} could not be read ({each.problem.reason})" for each in missing if each.problem]
-    many = len(silent) > 1 or any(each.slot.many for each in silent)
-    waits = [f"{' and '.join(each.name for each in silent)} {'were' if many else 'was'} not read{within}"]
-    return "; ".join([*(waits if silent else []), *refused])
+def _told(missing: tuple[Unseen, ...], within: str = " yet", known: str = "") -> str:
+    """What was not read, and why: one reason once, and not again where `known` says it already."""
+    silent = [each.name for each in missing if each.problem is None]
+    many = len(silent) > 1 or any(each.slot.many for each in missing if each.problem is None)
+    waits = [f"{_listed(silent)} {'were' if many else 'was'} not read{within}"]
+    refused: dict[str, list[str]] = {}
+    for each in missing:
+        if each.problem is not None:
+            refused.setdefault(each.problem.reason, []).append(each.name)
+    told = [
+        f"{_listed(names)} could not be read {'for that reason' if reason in known else f'({reason})'}"
+        for reason, names in refused.items()
+    ]
+    return "; ".join([*(waits if silent else []), *told])
+
+
+def _without(missing: tuple[Unseen, ...], known: str) -> str:
+    """What is known, without what was said of a source that was not read."""
+    for each in missing:
+        if each.problem is not None:
+            known = known.replace(f"; the bucket could not be read: {each.problem.reason}", "")
+    return known
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def proved(story: Story, snapshot: Snapshot) -> bool:
