@@ -23,6 +23,9 @@ SELECT
         current_setting('config_file')
     END AS config_file,
     (SELECT count(*) FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')) AS tablespaces,
+    damaged.pages AS damaged_pages,
+    damaged.at AS damaged_at,
+    coalesce(damaged.databases, '[]') AS damaged_databases,
     current_database()::text AS database,
     current_user::text AS role,
     quote_ident(current_user) AS quoted_role,
@@ -31,3 +34,11 @@ SELECT
     pg_has_role('pg_read_all_stats', 'USAGE') AS may_read_stats,
     has_function_privilege('pg_ls_waldir()', 'EXECUTE')
         AND has_function_privilege('pg_ls_archive_statusdir()', 'EXECUTE') AS may_list_wal
+-- Null where there are no data checksums, or they are not counted.
+FROM (
+    SELECT
+        sum(checksum_failures)::bigint AS pages,
+        extract(epoch FROM max(checksum_last_failure))::float8 AS at,
+        (json_agg(coalesce(datname::text, '') ORDER BY datname) FILTER (WHERE checksum_failures > 0))::text AS databases
+    FROM pg_stat_database
+) AS damaged

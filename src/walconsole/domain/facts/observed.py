@@ -146,7 +146,9 @@ class ServerFacts:
 
     `missing` is what this role may not see, and the GRANT that would allow it; `untold` is what no role can
     see, for the server's version does not tell it. `tablespaces` counts those besides the two that every
-    cluster has.
+    cluster has. `damaged_pages` are the pages whose checksum was wrong when they were read, since the
+    statistics were reset (pg_stat_database), None where there are no checksums; `damaged_at` is when the last
+    one was, `damaged_databases` where: the empty name for what all databases share.
     """
 
     version_num: int
@@ -167,6 +169,9 @@ class ServerFacts:
     loaded_at: float | None = None
     untold: tuple[str, ...] = ()
     tablespaces: int = 0
+    damaged_pages: int | None = None
+    damaged_at: float | None = None
+    damaged_databases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

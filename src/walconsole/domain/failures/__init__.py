@@ -12,6 +12,7 @@ from walconsole.domain.failures import (
     client_calls,
     command,
     configuration,
+    damage,
     disk,
     drills,
     droplet,
@@ -79,7 +80,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
             *usability.MODES,
         ),
     ),
-    ("The disk", (*retention.MODES, *disk.MODES)),
+    ("The disk", (*damage.MODES, *retention.MODES, *disk.MODES)),
     ("A recovery", recovering.MODES),
     ("What looks wrong and is not", no_alarm.MODES),
 )

@@ -198,6 +198,9 @@ def _server(row: Row, at: float) -> ServerFacts:
         missing=_missing(row),
         loaded_at=number(row, "loaded_at"),
         tablespaces=integer(row, "tablespaces") or 0,
+        damaged_pages=integer(row, "damaged_pages"),
+        damaged_at=number(row, "damaged_at"),
+        damaged_databases=tuple(json.loads(text(row, "damaged_databases") or "[]")),
     )
 
 
