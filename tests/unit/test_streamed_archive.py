@@ -12,8 +12,9 @@ from walconsole.domain.archivers.look import FileText, Seen
 from walconsole.domain.archivers.receivers import received_here
 from walconsole.domain.archivers.target import UnreadStore
 from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
-from walconsole.domain.failures import diagnose
-from walconsole.domain.standing.model import Level, Verdict
+from walconsole.domain.facts.snapshot import Reading, Snapshot, Told
+from walconsole.domain.failures import Diagnosis, diagnose
+from walconsole.domain.standing.model import Level, Severity, Verdict
 from walconsole.domain.standing.whose import writing
 from walconsole.domain.wal import Segment, WalNameKind
 
@@ -89,6 +90,51 @@ def test_a_stream_that_is_behind_by_its_slot_or_by_its_place_is_told(
 
 def test_a_slot_that_does_not_say_how_far_it_is_proves_nothing() -> None:
     assert judged(replace(RECEIVING, retained_bytes=None), CURRENT).level is Level.UNKNOWN
+
+
+@pytest.mark.parametrize(("host", "said"), [("192.0.2.9", " at 192.0.2.9"), ("127.0.0.1", ""), ("", "")])
+def test_a_receiver_on_another_host_is_named_with_it(host: str, said: str) -> None:
+    slot = replace(BARMAN, reader_host=host)
+    snapshot = healthy(settings=settings(archive_mode="off"), retention=RetentionFacts((slot,)))
+    text = diagnose(snapshot, NOW).verdict.text
+    assert f"WAL is streamed to barman_receive_wal{said}, by the slot barman" in text
+
+
+def without_base_backup(mode: str, *, expected: bool = True) -> Diagnosis:
+    """A server that streams to pg_receivewal, which is current, and no base backup in the bucket."""
+    held = bucket(
+        newest_partial=CURRENT.name(SIZE),
+        newest_segment=Segment(1, CURRENT.number - 1).name(SIZE),
+        backups=(),
+    )
+    snapshot = healthy(
+        settings=settings(archive_mode=mode),
+        retention=RetentionFacts((RECEIVING,)),
+        primary=held,
+        archiver=archiver(last_archived_wal=Segment(1, CURRENT.number - 1).name(SIZE)),
+        dr=Reading(Snapshot.dr),
+    )
+    told = Told(second_copy=False, expect_base_backups=expected)
+    return diagnose(replace(snapshot, told=told), NOW)
+
+
+def test_pg_receivewal_alone_says_what_is_not_seen_and_where_base_backups_may_stand() -> None:
+    found = without_base_backup("off")
+    assert found.verdict.level is Level.UNKNOWN
+    assert "no base backup is seen where it keeps it" in found.verdict.text
+    assert "expect_base_backups = false" in found.verdict.text
+    (story,) = found.stories
+    assert (story.root.rule, story.root.severity) == ("no-base-backup", Severity.WARNING)
+
+
+def test_what_the_profile_says_of_them_is_taken() -> None:
+    assert without_base_backup("off", expected=False).verdict.level is Level.OK
+
+
+def test_an_archive_of_the_servers_own_without_one_restores_nothing() -> None:
+    found = without_base_backup("on")
+    assert found.verdict.level is Level.CRITICAL
+    assert "NOTHING can be restored" in found.verdict.text
 
 
 @pytest.mark.parametrize(

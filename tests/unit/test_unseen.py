@@ -183,7 +183,8 @@ def test_one_reason_of_several_sources_is_said_once() -> None:
     blind = complete()
     for slot in (Snapshot.server, Snapshot.archiver, Snapshot.settings):
         before: Reading[Any] = slot.of(blind)
-        blind = replace(blind, **{slot.name: broken(slot, why, "53300", before)})
+        changes: dict[str, Any] = {slot.name: broken(slot, why, "53300", before)}
+        blind = replace(blind, **changes)
     for said in (diagnose(blind, NOW).verdict, looked(blind).verdict):
         assert said.level is Level.UNKNOWN
         assert said.text.count(why) == 1

@@ -8,6 +8,9 @@ SELECT
             'reader', coalesce((
                 SELECT application_name FROM pg_stat_replication WHERE pid = active_pid
             ), ''),
+            'reader_host', coalesce((
+                SELECT host(client_addr) FROM pg_stat_replication WHERE pid = active_pid
+            ), ''),
             'wal_status', coalesce(wal_status, ''),
             'retained_bytes', pg_wal_lsn_diff(position.lsn, restart_lsn)::bigint,
             'safe_wal_bytes', safe_wal_size,

@@ -196,7 +196,8 @@ class ReplicationSlot:
     """A row of pg_replication_slots. `retained_bytes` is from its restart_lsn to the write position.
 
     `safe_wal_bytes` is what may be written yet before the slot is lost, None where nothing bounds it.
-    `reader` is the application_name of who reads it now, empty where nobody does or that may not be seen.
+    `reader` is the application_name of who reads it now, empty where nobody does or that may not be seen;
+    `reader_host` its address, empty for one by a socket, too.
     """
 
     name: str
@@ -207,6 +208,7 @@ class ReplicationSlot:
     safe_wal_bytes: int | None = None
     inactive_since: float | None = None
     reader: str = ""
+    reader_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from walconsole.domain.standing.mode import FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.recovery import Restorable, kept_elsewhere
 from walconsole.domain.standing.remedies import base_backup, copy_missing
+from walconsole.domain.standing.streaming import keeps_wal_alone
 from walconsole.domain.units import bytes_text, plural
 
 _WAL = frozenset(
@@ -63,6 +64,10 @@ def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
             surer="restore from one of them, elsewhere",
         )
         return
+    alone = keeps_wal_alone(snapshot)
+    if alone and not found.backups:
+        yield _beside_a_receiver(snapshot, found, alone)
+        return
     why_not = not_taken_here(snapshot.server.value.tablespaces if snapshot.server.value is not None else 0)
     yield Finding(
         "no-base-backup",
@@ -77,6 +82,27 @@ def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
         fixes=() if why_not else (_take_one(snapshot, found),),
         certainty=Certainty.LIKELY if restorable.left_out else Certainty.PROVED,
         surer=_left_out(restorable) or "one that is kept elsewhere, or a disk snapshot, is not seen here",
+    )
+
+
+def _beside_a_receiver(snapshot: Snapshot, found: Recoverability, receiver: str) -> Finding:
+    """pg_receivewal is often beside a nightly pg_basebackup, whose folder says nothing of itself."""
+    return Finding(
+        "no-base-backup",
+        Severity.WARNING,
+        f"no base backup is seen where {receiver} keeps WAL: without one nothing can be restored",
+        (
+            *_held(snapshot),
+            "pg_receivewal keeps WAL alone; a folder that pg_basebackup made is not found here",
+        ),
+        "let a tool take them whose base backups are seen (walconsole's own, pgBackRest, Barman, WAL-G), "
+        "below the same prefix; where they are kept elsewhere, say expect_base_backups = false in the "
+        "profile",
+        Snapshot.primary,
+        proof=tuple(_listings(snapshot)),
+        fixes=(_take_one(snapshot, found),),
+        certainty=Certainty.POSSIBLE,
+        surer="a base backup that is kept elsewhere is not seen here: restore from one",
     )
 
 

@@ -28,6 +28,7 @@ from walconsole.domain.recovery.words import Drill, recovery_verdict
 from walconsole.domain.standing.archiver import Lag
 from walconsole.domain.standing.copies import settled
 from walconsole.domain.standing.model import Level, Verdict
+from walconsole.domain.standing.streaming import keeps_wal_alone
 from walconsole.domain.standing.whose import writing
 from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.wal import wal_name
@@ -114,6 +115,9 @@ def reads_both(snapshot: Snapshot) -> bool:
     return any(tool is not None and tool.ours for tool in tools)
 
 
+_SAY_SO = "if they lie elsewhere, expect_base_backups = false in the profile says so"
+
+
 def recovery_line(
     snapshot: Snapshot, restorable: Restorable | None, lag: Lag | None, now: float, drill: Drill | None = None
 ) -> Verdict:
@@ -135,6 +139,10 @@ def recovery_line(
     )
     if said.level is not Level.CRITICAL:
         return said
+    alone = keeps_wal_alone(snapshot)
+    if alone and not found.backups:
+        text = f"{alone} has WAL alone, and no base backup is seen where it keeps it; {_SAY_SO}"
+        return Verdict(Level.UNKNOWN, f"cannot tell what can be restored: {text}")
     tool = kept_elsewhere(bucket) if bucket is not None and not found.backups else ""
     if tool:
         text = f"{tool} keeps its base backups outside of this prefix"

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 from walconsole.domain.facts.evidence import ReplicationSlot
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.redaction import safe
 from walconsole.domain.standing.whose import writing
 from walconsole.domain.wal import wal_name
 
 _RECEIVERS = ("barman_receive_wal", "pg_receivewal", "pg_receivexlog", "pghoard", "wal-g")
 """application_name of what stores the WAL that is streamed to it; a standby's is another."""
+_WITHOUT_BACKUPS = ("pg_receivewal", "pg_receivexlog")
+"""What pg_basebackup makes beside them lies anywhere, under any name."""
 MOST_BEHIND_SEGMENTS = 2
 """A receiver confirms every ten seconds, and as a segment ends: more than this behind is no interval."""
 
@@ -24,9 +27,12 @@ class Stream:
     receiver: str
     slot: str
     behind_bytes: int | None
+    host: str = ""
+    """Its address where it is another host's, as far as that may be seen."""
 
     def __str__(self) -> str:
-        return f"{self.receiver}, by the slot {self.slot}"
+        at = f" at {self.host}" if self.host else ""
+        return f"{self.receiver}{at}, by the slot {self.slot}"
 
 
 def received(snapshot: Snapshot) -> Stream | None:
@@ -41,7 +47,8 @@ def _is_read(slot: ReplicationSlot) -> bool:
 
 
 def _stream(slot: ReplicationSlot) -> Stream:
-    return Stream(slot.reader, slot.name, slot.retained_bytes)
+    here = slot.reader_host.startswith(("127.", "::1"))
+    return Stream(slot.reader, slot.name, slot.retained_bytes, "" if here else safe(slot.reader_host))
 
 
 def holds_what_is_written(snapshot: Snapshot) -> bool:
@@ -58,6 +65,17 @@ def holds_what_is_written(snapshot: Snapshot) -> bool:
     current = writing(archiver, server)
     behind = current.number - partial.segment.number
     return partial.segment.timeline == current.timeline and behind <= MOST_BEHIND_SEGMENTS
+
+
+def keeps_wal_alone(snapshot: Snapshot) -> str:
+    """The receiver that knows of no base backup, in words; empty for one that has its own, and for none.
+
+    Where the server archives itself, too, that archive is judged.
+    """
+    found, settings = received(snapshot), snapshot.settings.value
+    if settings is None or settings.value("archive_mode") != "off":
+        return ""
+    return str(found) if found is not None and found.receiver.startswith(_WITHOUT_BACKUPS) else ""
 
 
 def streamed_to(snapshot: Snapshot) -> str:
