@@ -193,11 +193,11 @@ STATES: dict[str, Broken] = {
         level=Level.WARNING),
     "the clock is an hour ahead": Broken(
         (), "", {"host": host(clock=NOW + 3600), "server": server(clock=NOW + 3600)}, "clock-skew",
-        "3600 s ahead of the store's", "NTP", level=Level.WARNING),
+        "1 h 00 min ahead of the store's", "NTP", level=Level.WARNING),
     "the clock is an hour ahead, and the store minds": Broken(
         ("rclone: RequestTimeTooSkewed: The difference is too large", ends(1)), "rclone copyto %p s:b/%f",
         {"host": host(clock=NOW + 3600), "server": server(clock=NOW + 3600)}, "clock-skew",
-        "refuses the archiver's clock", "NTP", "3600 s ahead of the store's", certainty=Certainty.PROVED),
+        "refuses the archiver's clock", "NTP", "1 h 00 min ahead of the store's", certainty=Certainty.PROVED),
     "the store's certificate has expired": Broken(
         ("curl: (60) SSL certificate problem: certificate has expired", ends(60)),
         "curl -T %p https://store/%f",

@@ -22,6 +22,8 @@ load), unless the oldest has waited for longer than the second."""
 BRISK_S = 1.0
 """What a segment takes at most where many of them tell of much that was written, not of a slow archiver."""
 _WATCHED_S = 300.0
+CLOCK_JITTER_S = 60.0
+"""A clock that is corrected in passing moves by less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +132,13 @@ def host_age(snapshot: "Snapshot", at: float, now: float) -> float:
 
 
 def last_success_age(snapshot: "Snapshot", now: float) -> float | None:
-    """Seconds since the last archived file, by the server's clock; None when there is none."""
+    """Seconds since the last archived file, by the server's clock; None when there is none, or its time is
+    to come.
+    """
     archiver = snapshot.archiver.value
     if archiver is None or archiver.last_archived_at is None:
+        return None
+    if archiver.clock is not None and archiver.last_archived_at > archiver.clock + CLOCK_JITTER_S:
         return None
     return server_age(snapshot, archiver.last_archived_at, now)
 

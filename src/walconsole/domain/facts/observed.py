@@ -183,7 +183,7 @@ class ArchiverFacts:
     or `.partial`. `archiver_pid` is None when no archiver process runs, and
     when `archiver_visible` is False: PostgreSQL 13 does not list it, and it takes pg_read_all_stats.
     `ready_count` is None without pg_monitor's functions; where pg_wal holds thousands of files it is up to
-    ten seconds older than the rest.
+    ten seconds older than the rest. `clock` is the server's own, which may have been set back since.
     """
 
     archived_count: int
@@ -198,6 +198,7 @@ class ArchiverFacts:
     archiver_pid: int | None
     ready_count: int | None = None
     archiver_visible: bool = True
+    clock: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ archived when it is complete; a forced switch comes only after activity, so an i
 success grows old with nothing wrong; failed_count misses exits above 125, signals, and hangs.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from walconsole.domain.facts.backlog import (
     BEHIND_SEGMENTS,
+    CLOCK_JITTER_S,
     is_behind,
     seconds_a_segment,
     waiting_of,
@@ -26,6 +28,7 @@ from walconsole.domain.standing.streaming import received
 from walconsole.domain.standing.whose import own_newest
 from walconsole.domain.wal import Segment, wal_name
 
+_SEGMENT = re.compile(r"[0-9A-F]{24}")
 IDLE_NOISE_BYTES = 64 * 1024
 """What an idle server may write after its last switch: running-xacts records, never a user's data."""
 
@@ -128,7 +131,7 @@ def lag(snapshot: Snapshot, now: float) -> Lag | None:
     behind = max(0, archiver.lsn - archived.next().start_lsn(server.segment_bytes))
     segments = behind // server.segment_bytes
     idle = segments == 0 and _is_idle(snapshot, archiver, behind, now)
-    return Lag(segments, behind, _oldest_age(snapshot, archiver, segments, now), idle)
+    return Lag(segments, behind, _oldest_age(snapshot, segments, now), idle)
 
 
 def _is_idle(snapshot: Snapshot, archiver: ArchiverFacts, behind: int, now: float) -> bool:
@@ -141,12 +144,11 @@ def _is_idle(snapshot: Snapshot, archiver: ArchiverFacts, behind: int, now: floa
     return now - archiver.last_archived_at > 2 * timeout + BEHIND_WAIT_S
 
 
-def _oldest_age(snapshot: Snapshot, archiver: ArchiverFacts, segments: int, now: float) -> float | None:
+def _oldest_age(snapshot: Snapshot, segments: int, now: float) -> float | None:
     """The age of the oldest WAL that is not archived, at most: since the last success, or longer
     where a finished segment has waited longer than that."""
-    ages: list[float] = []
-    if archiver.last_archived_at is not None:
-        ages.append(server_age(snapshot, archiver.last_archived_at, now))
+    success = last_success_age(snapshot, now)
+    ages = [] if success is None else [success]
     disk = snapshot.wal_disk.value
     if segments and disk is not None and disk.oldest_ready_at is not None:
         ages.append(host_age(snapshot, disk.oldest_ready_at, now))
@@ -214,10 +216,35 @@ def _configured_state(server: ServerFacts, settings: SettingsFacts) -> ArchiverS
 
 
 def is_failing(archiver: ArchiverFacts) -> bool:
-    """Whether the last failure is newer than the last success, and its file still waits."""
+    """Whether the last failure is newer than the last success, and its file still waits.
+
+    Where that success is to come by the server's own clock, that was set back, and only the names tell: the
+    archiver takes the oldest first.
+    """
     if archiver.last_failed_at is None or archiver.ready_count == 0:
         return False
-    return archiver.last_archived_at is None or archiver.last_failed_at > archiver.last_archived_at
+    success = archiver.last_archived_at
+    if success is None or archiver.last_failed_at > success:
+        return True
+    return _is_to_come(archiver) and _is_later(archiver.last_failed_wal, archiver.last_archived_wal)
+
+
+def success_is_to_come(snapshot: Snapshot) -> bool:
+    """Whether the last success is later than the server's own clock, which was set back since."""
+    return snapshot.archiver.value is not None and _is_to_come(snapshot.archiver.value)
+
+
+def _is_to_come(archiver: ArchiverFacts) -> bool:
+    if archiver.clock is None or archiver.last_archived_at is None:
+        return False
+    return archiver.last_archived_at > archiver.clock + CLOCK_JITTER_S
+
+
+def _is_later(one: str | None, other: str | None) -> bool:
+    """Of two segments of one timeline, by their names; False for any other files."""
+    if one is None or other is None or not (_SEGMENT.fullmatch(one) and _SEGMENT.fullmatch(other)):
+        return False
+    return one[:8] == other[:8] and one > other
 
 
 def is_stalled(snapshot: Snapshot, now: float) -> bool:

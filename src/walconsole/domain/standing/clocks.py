@@ -3,6 +3,7 @@
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.copies import copies
 from walconsole.domain.standing.model import Proof
+from walconsole.domain.units import whole_duration_text
 
 SKEW_LIMIT_S = 60.0
 """S3 refuses a request whose clock is off by 15 minutes; a minute is worth a word."""
@@ -18,8 +19,9 @@ def measured_skew(snapshot: Snapshot) -> tuple[Proof, ...]:
         skew = host.clock_offset_s - bucket.store_clock_offset_s
         if abs(skew) > SKEW_LIMIT_S:
             direction = "ahead of" if skew > 0 else "behind"
+            how_far = whole_duration_text(abs(skew))
             return (
-                Proof(f"the droplet's clock is {abs(skew):.0f} s {direction} the store's", reading.source),
+                Proof(f"the droplet's clock is {how_far} {direction} the store's", reading.source),
                 Proof(
                     f"clock {host.clock:.3f} s, the console's {host.clock_read_at:.3f} s",
                     "date on the droplet",

@@ -14,6 +14,7 @@ from walconsole.domain.standing.archiver import (
     nothing_due_yet,
     ready_count,
     state,
+    success_is_to_come,
 )
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import settled, stored_age, unusable
@@ -170,6 +171,8 @@ def _failing_since(snapshot: Snapshot, now: float) -> str:
     success = last_success_age(snapshot, now)
     if success is not None:
         return f", last success {age_text(success)}"
+    if success_is_to_come(snapshot):
+        return ", since when is not known (its last success is to come: the server's clock was set back)"
     failure = last_failure_age(snapshot, now)
     return "" if failure is None else f", and never succeeded (last try {age_text(failure)})"
 
@@ -279,6 +282,8 @@ def _at_best(assessment: Assessment, text: str) -> Verdict:
 
 def _behind(assessment: Assessment) -> str:
     behind = assessment.lag
+    if behind is not None and behind.seconds is None and success_is_to_come(assessment.snapshot):
+        return "how far behind is not known (the server's clock was set back)"
     if behind is None or behind.seconds is None:
         return "the position is not known"
     if behind.idle:

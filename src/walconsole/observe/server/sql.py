@@ -238,6 +238,7 @@ def _archiver(row: Row, server: ServerFacts, directory: _WalDirectory) -> Archiv
         current_wal=segment.name(server.segment_bytes),
         archiver_pid=integer(row, "archiver_pid"),
         ready_count=directory.ready_count,
+        clock=server.clock,
         archiver_visible=_lists_archiver(row) and truth(row, "may_read_stats"),
     )
 
