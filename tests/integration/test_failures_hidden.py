@@ -58,6 +58,15 @@ async def test_a_script_that_fails_where_storing_fails_is_no_alarm(console: Watc
         await console.stays_green()
 
 
+@pytest.mark.failure_mode("restore-says-yes")
+async def test_a_restore_command_that_makes_an_empty_file_of_one_that_is_not_there(console: Watched) -> None:
+    with console.broken("restore_command = 'gunzip -c … > %p || true'"):
+        console.config(restore_command="gunzip -c /mnt/wal/%f.gz > %p || true")
+        console.observer.refresh()
+        await console.root("restore-says-yes", within_s=20, evidence="restore_command")
+    await console.green("the setting taken back")
+
+
 @pytest.mark.failure_mode("checksum-failures")
 async def test_a_page_that_the_disk_gave_back_otherwise(console: Watched) -> None:
     with console.broken("a byte of a table's page changed on the disk", restarted=True):

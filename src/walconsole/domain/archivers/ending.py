@@ -23,6 +23,12 @@ def hides_failure(command: str) -> str:
     return found.what if found is not None else ""
 
 
+@cache
+def fetching(command: str) -> Ending:
+    """The same of a restore command, by its words: what brings the segment is what stores it."""
+    return ending_of(command, Look(Seen()))
+
+
 def ending_of(command: str, look: Look) -> Ending:
     """The same with the scripts that were read of it. Where too much is open nothing is said."""
     try:

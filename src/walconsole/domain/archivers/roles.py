@@ -57,6 +57,7 @@ _SPOOLERS = frozenset({
 })  # fmt: skip
 _SHELL_WAITS = frozenset({"--wait", "--pipe", "--scope", "-P", "--pty", "-t"})
 _CURL_SENDS = re.compile(r"-[a-zA-Z]*T.*|--upload-file(=.*)?|--data-binary|--data|-d|-F|--form")
+_CURL_FETCHES = re.compile(r"-[a-zA-Z]*o|--output(=.*)?")
 _CURL_FAILS = re.compile(
     r"-[a-zA-Z]*f[a-zA-Z]*|--fail.*|-[a-zA-Z]*w|--write-out(=.*)?|-[a-zA-Z]*i|-D|--dump-header"
 )
@@ -72,10 +73,10 @@ def role_of(
     """Of the program called `name` with these words (`%p`, `%f` and UNKNOWN stand in them).
 
     `fed`: the segment is its standard input; `from_file`: by a redirection. `output` is the file that its
-    standard output goes to.
+    standard output goes to. Of a restore command, what fetches the segment to `%p` is what stores it.
     """
-    given = fed or any("%p" in word for word in words)
-    if not given and name in _TOLD_BY_INPUT and _says_yes(name, words):
+    given = fed or "%p" in output or any("%p" in word for word in words)
+    if not given and name in _TOLD_BY_INPUT and _says_yes(name, words, output):
         return Role.MAY_STORE
     if _detaches(name, words):
         return Role.DETACHES if given or any("%f" in word for word in words) else Role.DOES
@@ -91,7 +92,7 @@ def role_of(
         return Role.ASKS
     if name in _DOES and not (name == "tee" and _writes(name, words, output)):
         return Role.DOES
-    return Role.SAYS_YES if _says_yes(name, words) else Role.STORES
+    return Role.SAYS_YES if _says_yes(name, words, output) else Role.STORES
 
 
 def names_itself(name: str) -> bool:
@@ -142,12 +143,12 @@ def _detaches(name: str, words: Sequence[str]) -> bool:
     return True
 
 
-def _says_yes(name: str, words: Sequence[str]) -> bool:
+def _says_yes(name: str, words: Sequence[str], output: str) -> bool:
     """curl(1), -f: a server's refusal is no failure without it; nc and ftp hear of none."""
     if name == "curl":
         web = any(word.startswith(("http://", "https://")) for word in words)
-        sends = any(_CURL_SENDS.fullmatch(word) for word in words)
-        return web and sends and not any(_CURL_FAILS.fullmatch(word) for word in words)
+        sends = any(_CURL_SENDS.fullmatch(word) or _CURL_FETCHES.fullmatch(word) for word in words)
+        return web and (sends or "%p" in output) and not any(_CURL_FAILS.fullmatch(word) for word in words)
     if name == "lftp":
         return not any("fail-exit" in word for word in words)
     if name == "sftp":

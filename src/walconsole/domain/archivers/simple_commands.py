@@ -161,10 +161,10 @@ def _by_role(
         if role is not Role.STORES:
             lost = replace(lost, status=WELL)
         return [runs.stored(well, store), lost]
-    if role is Role.ASKS:
-        return [well, failed] if place.checked or _about_segment(left.words) else [well]
     if role is not Role.WASTES and not does(name) and not names_itself(name):
         runs.may_store()
+    if role is Role.ASKS:
+        return [well, failed] if place.checked or _about_segment(left.words) else [well]
     asked = place.checked and not does(name) and name != "false"
     return [well, failed] if asked else [well]
 

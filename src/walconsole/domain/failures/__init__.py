@@ -31,6 +31,7 @@ from walconsole.domain.failures import (
     recovering,
     recovery,
     refusals,
+    restoring_well,
     retention,
     running,
     sources,
@@ -81,7 +82,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
         ),
     ),
     ("The disk", (*damage.MODES, *retention.MODES, *disk.MODES)),
-    ("A recovery", recovering.MODES),
+    ("A recovery", (*recovering.MODES, *restoring_well.MODES)),
     ("What looks wrong and is not", no_alarm.MODES),
 )
 """In the order in which findings of one severity are told."""
