@@ -1,15 +1,12 @@
-"""Failures that PostgreSQL does not hear of: of the archive command's script, and of the disk.
+"""Failures that PostgreSQL does not hear of: of the restore command, and of the disk.
 
 Each is really brought about on a deployment that archives: found as the root, mended, green again.
 """
-
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.integration.failure_stage import Watched
-from tests.servers.writer import write_private
 
 pytestmark = [
     pytest.mark.server,
@@ -17,45 +14,6 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.usefixtures("_table"),
 ]
-
-
-def scripted(console: Watched, name: str, body: str) -> Path:
-    """A script that is the archive command now; `STORE` in it is what provisioning installed."""
-    text = body.replace("STORE", str(console.program))
-    script = write_private(console.cluster, name, f"#!/bin/bash\n{text}", mode=0o700)
-    console.config(archive_command=f"{script} %p %f")
-    console.observer.refresh()
-    return script
-
-
-@pytest.mark.failure_mode("failure-hidden")
-async def test_a_script_that_ends_with_a_message(console: Watched) -> None:
-    with console.broken("a script whose last line is a message"):
-        script = scripted(console, "tells", 'STORE "$1" "$2"\necho "archived $2"\n')
-        story = await console.root("failure-hidden", within_s=20)
-        assert str(script) in story.root.title
-        assert "line 3" in story.root.title
-    await console.green("the setting taken back")
-
-
-@pytest.mark.failure_mode("failure-hidden")
-async def test_what_a_pipe_lets_go_is_found_in_the_archive_and_explained_by_it(console: Watched) -> None:
-    with console.broken("a sender that fails before a pipe into cat"):
-        scripted(console, "piped", 'cp "$1" "/no/such/folder/$2" 2>&1 | cat > /dev/null\n')
-        name = console.switch()
-        await console.root("failure-hidden", within_s=20)
-        await console.until(lambda: "silent-loss" in console.chain(), "what was lost", 20)
-        console.push(name)
-    await console.green("the setting taken back, the segment archived by hand")
-
-
-async def test_a_script_that_fails_where_storing_fails_is_no_alarm(console: Watched) -> None:
-    body = 'set -eo pipefail\nSTORE "$1" "$2" 2>&1 | cat\nif [ "$2" != "" ]; then echo "archived $2"; fi\n'
-    with console.broken("a script that is right"):
-        scripted(console, "right", body)
-        console.switch()
-        await console.until(lambda: not console.waits(), "archived", 20)
-        await console.stays_green()
 
 
 @pytest.mark.failure_mode("restore-says-yes")
