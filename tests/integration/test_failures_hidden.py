@@ -18,7 +18,7 @@ pytestmark = [
 
 @pytest.mark.failure_mode("restore-says-yes")
 async def test_a_restore_command_that_makes_an_empty_file_of_one_that_is_not_there(console: Watched) -> None:
-    with console.broken("restore_command = 'gunzip -c … > %p || true'"):
+    with console.broken("a restore command that leaves an empty file and says yes"):
         console.config(restore_command="gunzip -c /mnt/wal/%f.gz > %p || true")
         console.observer.refresh()
         await console.root("restore-says-yes", within_s=20, evidence="restore_command")
