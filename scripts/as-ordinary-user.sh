@@ -3,6 +3,7 @@
 # `possible` tells whether that can be done here (as root, on a system with a python3 that is new enough);
 # `run TOOLS` does it, and takes user, copy and processes away again. TOOLS is a virtual environment's bin folder.
 set -eu
+. "$(dirname "$0")/took.sh"
 PYTHON=/usr/bin/python3
 
 possible() {
@@ -30,6 +31,7 @@ end() {    # its processes first, or they write into what is taken away
 }
 
 run() {
+    since=$(date +%s)
     user=walconsole-$$
     home=$(mktemp -d /tmp/walconsole-ordinary-XXXXXX)
     trap end EXIT
@@ -46,6 +48,7 @@ run() {
     chown -R "$user:" "$home"
     chmod 755 "$home"    # as a home often is: the servers' user goes through it
     as_user make --no-print-directory .venv/.dev-installed
+    took "a user of its own, with a copy of everything" "$since"
     as_user sh scripts/run-tests.sh .venv/bin
 }
 

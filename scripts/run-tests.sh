@@ -12,6 +12,8 @@
 set -u
 bin=$1
 here=$(dirname "$0")
+. "$here/took.sh"
+began=$(date +%s)
 # What is compiled once is kept (in __pycache__, which git ignores): each of the workers imports every file of tests,
 # and each of some hundred programs that the tests start imports the package.
 unset PYTHONDONTWRITEBYTECODE
@@ -77,11 +79,17 @@ tests() {
 # rest MORE...: this part, for who runs this.
 rest() {
     echo "== pytest as $(id -un) with $("$bin/python" --version), three at a time"
+    since=$(date +%s)
     # shellcheck disable=SC2086  # several folders
     tests -n 3 --dist loadfile --no-loadscope-reorder $REST "$@"
+    took "pytest, the rest, three at a time" "$since" >>"$said/took"
 }
 
+# end NAME: how long its parts took, and it in all; those beside each other are not to be added up.
 end() {
+    times >"$said/times"
+    grep -hs '^took ' "$said"/lint "$said"/rest "$said"/took
+    took "$1" "$began" "$said/times"
     [ -z "$slow" ] || echo "walconsole: failed beside others, and passed alone:$slow" >&2
     exit $status
 }
@@ -90,12 +98,16 @@ end() {
 without() { for each in "$@"; do echo "--ignore=$each"; done; }
 
 # compile ARGUMENTS...: once for all workers, each of which would do it; what is wrong in there the next lines tell.
-compile() { pytest --collect-only "$@" >/dev/null 2>&1; }
+compile() {
+    since=$(date +%s)
+    pytest --collect-only "$@" >/dev/null 2>&1
+    took "compiling for all workers" "$since" >>"$said/took"
+}
 
 # shellcheck disable=SC2086  # several files
 case $part in
-    rest) rest; end ;;
-    ordinary) compile $REST $ROOT_HIDES; rest $ROOT_HIDES; end ;;
+    rest) rest; end "the rest, in all" ;;
+    ordinary) compile $REST $ROOT_HIDES; rest $ROOT_HIDES; end "the rest, in all" ;;
 esac
 
 sh "$here/lint.sh" "$bin" >"$said/lint" 2>&1 &
@@ -119,13 +131,20 @@ fi
 beside=$!
 started="$lint $beside"
 echo "== pytest with real servers, four at a time"
+since=$(date +%s)
 # shellcheck disable=SC2046,SC2086  # several arguments
 tests -n 4 --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=5 $(without $REST)
-# shellcheck disable=SC2086  # several arguments
-[ -z "$of_roots" ] || { echo "== pytest, what only root can try of the rest"; tests -m "root$short" $of_roots; }
+took "pytest, with real servers, four at a time" "$since" >>"$said/took"
+if [ -n "$of_roots" ]; then
+    echo "== pytest, what only root can try of the rest"
+    since=$(date +%s)
+    # shellcheck disable=SC2086  # several arguments
+    tests -m "root$short" $of_roots
+    took "pytest, what only root can try of the rest" "$since" >>"$said/took"
+fi
 wait "$lint" || status=1
-cat "$said/lint"
+grep -v '^took ' "$said/lint"
 wait "$beside" || status=1
-cat "$said/rest"
+grep -v '^took ' "$said/rest"
 [ "$status" = 0 ] && echo "walconsole: everything passed$left" || echo "walconsole: something FAILED, see above" >&2
-end
+end "everything"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import examples, failure_table, idle
+from tests.balance import Balance
 from tests.durations import ASKS_FOR_MINUTES_S, LONGEST_FIRST
 
 pytest_plugins = ["tests.servers.fixtures"]
@@ -48,7 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """How many examples are tried is said before the files of tests are imported."""
+    """How many examples are tried is said before the files of tests are imported; who gives them out."""
+    if _gives_out(config):
+        config.pluginmanager.register(Balance(), "balance")
     examples.load_profile(leaves_out_long="not long" in config.getoption("markexpr"))
 
 
@@ -105,7 +108,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     A file that is in no list yet, and has a test that asks for minutes, goes before all of them.
     """
-    if getattr(config.option, "dist", "no") == "no" and not hasattr(config, "workerinput"):
+    if not _gives_out(config) and not hasattr(config, "workerinput"):
         return
     rank = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST_FIRST)}
     for path in {item.path for item in items if _asks_for_s(item) >= ASKS_FOR_MINUTES_S}:
@@ -126,6 +129,11 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _gives_out(config: pytest.Config) -> bool:
+    """Whether this process runs no tests itself, but gives them to workers."""
+    return getattr(config.option, "dist", "no") != "no" and not hasattr(config, "workerinput")
 
 
 def _asks_for_s(item: pytest.Item) -> float:

@@ -1,8 +1,8 @@
 """The files of tests that take longest, the longest first, as a run of all of them measured.
 
 What is begun last should be short: one long file at the end keeps the machine waiting for it. A file that
-is not named here counts as short, but where a test of it asks for minutes; `pytest --durations=0` tells when
-one belongs here.
+is not named here counts as short, but where a test of it asks for minutes; a run on several workers names at
+its end those that belong here, in their order (tests/balance.py).
 """
 
 ASKS_FOR_MINUTES_S = 180
