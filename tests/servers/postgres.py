@@ -29,6 +29,9 @@ DEBIAN_VERSIONS = Path("/usr/lib/postgresql")
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "16MB"}
 """Nothing that a test makes has to survive a power cut."""
 
+STOPPED_BY = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+"""What pg_ctl sends to the postmaster for each of its modes."""
+
 
 class PostgresServer:
     """A server made by initdb. start() and stop() may be called again and again; data and port stay.
@@ -75,9 +78,14 @@ class PostgresServer:
         self._pg_ctl("start", "-w", "-l", str(self.log_file))
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop it: `smart`, `fast` or `immediate` (pg_ctl's words). Nothing happens when it is stopped."""
+        """Stop it: `smart`, `fast` or `immediate` (pg_ctl's words). Nothing happens when it is stopped.
+
+        By the signal that pg_ctl sends, which would look for the end ten times a second.
+        """
         if self.running:
-            self._pg_ctl("stop", "-w", "-m", mode)
+            pid = self.pid
+            os.kill(pid, STOPPED_BY[mode])
+            wait_until(lambda: not self.running and not alive(pid), "PostgreSQL has stopped", 120)
 
     def kill(self) -> None:
         """kill -9 of the postmaster and all its children, as the OOM killer or a power cut would."""
@@ -95,7 +103,8 @@ class PostgresServer:
         self.start()
 
     def reload(self) -> None:
-        self._pg_ctl("reload")
+        """Have it read its configuration. Raises OSError when it is stopped."""
+        os.kill(self.pid, signal.SIGHUP)
 
     def freeze(self) -> None:
         """SIGSTOP to every process of the server: it hangs without closing anything."""

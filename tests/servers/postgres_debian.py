@@ -15,7 +15,7 @@ from tests.servers.postgres import (
     system_bin_dir,
 )
 from tests.servers.programs import ServerMissing, find_program
-from tests.servers.workspace import Workspace
+from tests.servers.workspace import Workspace, identity
 
 
 class DebianCluster(PostgresServer):
@@ -53,14 +53,51 @@ class DebianCluster(PostgresServer):
         return cluster
 
     def start(self) -> None:
-        self._pg_ctlcluster("start")
+        """As pg_ctlcluster starts it, but for the two seconds that it sleeps to see whether the server stays.
 
-    def stop(self, mode: str = "fast") -> None:
-        if self.running:
-            self._pg_ctlcluster("stop", "-m", mode)
+        Where a test has written into the files that pg_ctlcluster goes by, that itself is run.
+        """
+        if self._as_created():
+            self._pg_ctl_start()
+        else:
+            self._pg_ctlcluster("start")
 
-    def reload(self) -> None:
-        self._pg_ctlcluster("reload")
+    def _as_created(self) -> bool:
+        """Whether pg_ctlcluster would find there what pg_createcluster has written."""
+        main = (self.config_dir / "postgresql.conf").read_text()
+        named = {
+            "data_directory": self.data_dir,
+            "hba_file": self.config_dir / "pg_hba.conf",
+            "ident_file": self.config_dir / "pg_ident.conf",
+            "external_pid_file": self._external_pid_file,
+            "unix_socket_directories": self.socket_dir,
+        }
+        return (
+            self.log_file.exists()
+            and all(f"\n{setting} = '{path}'" in main for setting, path in named.items())
+            and _settings(self.config_dir / "pg_ctl.conf") == ["pg_ctl_options = ''"]
+            and _settings(self.config_dir / "environment") == []
+        )
+
+    def _pg_ctl_start(self) -> None:
+        options = f' -c config_file="{self.config_dir}/postgresql.conf" '
+        places = ["-D", str(self.data_dir), "-l", str(self.log_file)]
+        who = identity(self.os_user)
+        if who:  # the server's certificate is readable by a group
+            who["extra_groups"] = os.getgrouplist(self.os_user, who["group"])
+        done = subprocess.run(
+            [self.bin_dir / "pg_ctl", "start", *places, "-s", "-o", options],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd="/", env={"LANG": "C", "PG_OOM_ADJUST_FILE": "/proc/self/oom_score_adj"},
+            check=False, timeout=120, start_new_session=True, **who,
+        )  # fmt: skip
+        if done.returncode:
+            log = self.log_file.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"pg_ctl start: exit status {done.returncode}\n{done.stdout}{log}")
+
+    @property
+    def _external_pid_file(self) -> Path:
+        return self.socket_dir / "server.pid"
 
     def debian(self, *command: str) -> str:
         """Run one of postgresql-common's commands on this cluster's configuration; returns its output.
@@ -108,7 +145,7 @@ class DebianCluster(PostgresServer):
         ]
         self.debian("pg_createcluster", *who, *map(str, places), *kind, "--", *initdb)
         allow_owner(self.config_dir, self.os_user)
-        self._set_main("external_pid_file", str(self.socket_dir / "server.pid"))
+        self._set_main("external_pid_file", str(self._external_pid_file))
 
     def _copy(self, template: "DebianCluster") -> None:
         """The template's files, with this cluster's folder and port where its configuration names them."""
@@ -128,6 +165,12 @@ class DebianCluster(PostgresServer):
 
     def _set_main(self, setting: str, value: str) -> None:
         self.debian("pg_conftool", self.debian_version, self.name, "set", setting, value)
+
+
+def _settings(path: Path) -> list[str]:
+    """Its lines that are neither empty nor a comment."""
+    lines = path.read_text().splitlines()
+    return [line for line in lines if line.strip() and not line.startswith("#")]
 
 
 @functools.cache
