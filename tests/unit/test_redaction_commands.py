@@ -451,7 +451,7 @@ def test_whatever_the_secret_is_made_of_it_goes(command: str, signs: str) -> Non
 )  # fmt: skip
 @pytest.mark.parametrize("head", ["", "curl ", "--passphrase-fd "])
 def test_hostile_commands_cost_no_more_than_their_length(head: str, piece: str) -> None:
-    line = head + piece * (50_000 // len(piece))
+    line = head + piece * (20_000 // len(piece))
     began = time.process_time()
     safe(line)
-    assert time.process_time() - began < 2.0, "quadratic would take minutes"
+    assert time.process_time() - began < 0.32, "quadratic would take tens of seconds"

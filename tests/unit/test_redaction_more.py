@@ -78,10 +78,10 @@ def test_only_the_secret_goes(text: str, shown: str) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("head", ["", "lftp ", "ftp -n "])
 def test_hostile_words_cost_no_more_than_their_length(head: str, piece: str) -> None:
-    line = head + piece * (50_000 // len(piece))
+    line = head + piece * (20_000 // len(piece))
     began = time.process_time()
     safe(line)
-    assert time.process_time() - began < 2.0, "quadratic would take minutes"
+    assert time.process_time() - began < 0.32, "quadratic would take tens of seconds"
 
 
 KEY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKB"
