@@ -11,6 +11,7 @@ import pytest
 from tests import examples, failure_table, idle
 from tests.balance import Balance
 from tests.durations import ASKS_FOR_MINUTES_S, LONGEST_FIRST
+from tests.servers.workspace import COMMON, Workspace
 
 pytest_plugins = ["tests.servers.fixtures"]
 
@@ -52,6 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """How many examples are tried is said before the files of tests are imported; who gives them out."""
     if _gives_out(config):
         config.pluginmanager.register(Balance(), "balance")
+        common = Workspace()
+        config.add_cleanup(common.close)
+        os.environ[COMMON] = str(common.root)
     examples.load_profile(leaves_out_long="not long" in config.getoption("markexpr"))
 
 

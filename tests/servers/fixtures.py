@@ -16,7 +16,7 @@ from tests.servers.proxy import Proxy
 from tests.servers.rclone import RcloneS3
 from tests.servers.rgw import RadosGateway
 from tests.servers.sshd import SshServer
-from tests.servers.wheel import Installed, build_wheel, install_wheel
+from tests.servers.wheel import Installed, installed_wheel
 from tests.servers.workspace import Workspace
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ def or_skip(make: Callable[[], T]) -> T:
 @pytest.fixture(scope="session")
 def installed(workspace: Workspace) -> Installed:
     """walconsole installed from the built wheel, in a virtual environment of its own."""
-    return install_wheel(build_wheel(workspace), workspace.folder("installed"))
+    return installed_wheel(workspace)
 
 
 # --- OpenSSH

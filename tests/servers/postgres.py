@@ -5,6 +5,7 @@ let in as any role it names (peer), over TCP `postgres` with PASSWORD.
 """
 
 import functools
+import hashlib
 import importlib.util
 import os
 import pwd
@@ -234,26 +235,31 @@ def wheel_bin_dir(workspace: Workspace) -> Path:
 @functools.cache
 def _readable(workspace: Workspace, package: Path) -> Path:
     """The wheel's two folders side by side, as its programs look for their libraries (RPATH)."""
-    copy = workspace.folder("wheel")
-    for part in (package.name + "/pginstall", package.name + ".libs"):
-        if (package.parent / part).is_dir():
-            shutil.copytree(package.parent / part, copy / part, symlinks=True)
-    for folder in (path for path in copy.rglob("*") if path.is_dir()):
-        folder.chmod(0o755)
-    return copy / package.name / "pginstall" / "bin"
+
+    def make(copy: Path) -> None:
+        for part in (package.name + "/pginstall", package.name + ".libs"):
+            if (package.parent / part).is_dir():
+                shutil.copytree(package.parent / part, copy / part, symlinks=True)
+        for folder in (path for path in copy.rglob("*") if path.is_dir()):
+            folder.chmod(0o755)
+
+    return workspace.shared("wheel", make) / package.name / "pginstall" / "bin"
 
 
 @functools.cache
 def _template(workspace: Workspace, bin_dir: Path, wal_segment_mib: int) -> Path:
     """A data folder as initdb makes it, to be copied: initdb takes seconds, a copy does not."""
     owner = server_user()
-    folder = workspace.folder("template", owner)
-    data = folder / "data"
-    password_file = folder / "password"
-    password_file.write_text(PASSWORD)
-    initdb(bin_dir, data, password_file, [f"--wal-segsize={wal_segment_mib}"], owner, folder)
-    allow_owner(data, owner)
-    return data
+
+    def make(folder: Path) -> None:
+        password_file = folder / "password"
+        password_file.write_text(PASSWORD)
+        options = [f"--wal-segsize={wal_segment_mib}"]
+        initdb(bin_dir, folder / "data", password_file, options, owner, folder)
+        allow_owner(folder / "data", owner)
+
+    programs = hashlib.sha256(str(bin_dir).encode()).hexdigest()[:12]
+    return workspace.shared(f"template-{programs}-{wal_segment_mib}", make, owner) / "data"
 
 
 def initdb(bin_dir: Path, data: Path, password_file: Path, more: list[str], owner: str, cwd: Path) -> None:

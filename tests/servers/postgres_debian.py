@@ -24,8 +24,10 @@ class DebianCluster(PostgresServer):
     `environment` (PG_CLUSTER_CONF_ROOT) is what a command needs to see it: pg_lsclusters, pg_conftool.
     """
 
-    def __init__(self, workspace: Workspace, bin_dir: Path, folder: Path, name: str) -> None:
-        super().__init__(workspace, bin_dir, folder)
+    def __init__(
+        self, workspace: Workspace, bin_dir: Path, folder: Path, name: str, port: int | None = None
+    ) -> None:
+        super().__init__(workspace, bin_dir, folder, port)
         self.name = name
         self.debian_version = bin_dir.parent.name
         self.config_dir = self.conf_root / self.debian_version / name
@@ -176,6 +178,11 @@ def _settings(path: Path) -> list[str]:
 @functools.cache
 def _template(workspace: Workspace, bin_dir: Path, name: str, wal_segment_mib: int) -> DebianCluster:
     """Never started: it is there to be copied."""
-    cluster = DebianCluster(workspace, bin_dir, workspace.folder("template", server_user()), name)
-    cluster._create(wal_segment_mib)
-    return cluster
+
+    def make(folder: Path) -> None:
+        cluster = DebianCluster(workspace, bin_dir, folder, name)
+        cluster._create(wal_segment_mib)
+        folder.with_suffix(".port").write_text(str(cluster.port))
+
+    folder = workspace.shared(f"debian-{name}-{wal_segment_mib}", make, server_user())
+    return DebianCluster(workspace, bin_dir, folder, name, int(folder.with_suffix(".port").read_text()))

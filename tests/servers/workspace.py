@@ -1,5 +1,6 @@
 """The run's private folder and the processes that work in it."""
 
+import fcntl
 import itertools
 import os
 import pwd
@@ -13,6 +14,9 @@ from typing import TypedDict
 
 from tests.servers.ports import wait_until
 from tests.servers.reaper import Reaper, Ward, descendants, freeze_below, kill
+
+COMMON = "WALCONSOLE_TESTS_COMMON"
+"""The variable that names the folder of all workers of a run; not set where there are no workers."""
 
 
 class Workspace:
@@ -32,6 +36,24 @@ class Workspace:
         if owner is not None and os.geteuid() == 0:
             shutil.chown(path, owner, pwd.getpwnam(owner).pw_gid)
         return path
+
+    def shared(self, name: str, make: Callable[[Path], None], owner: str | None = None) -> Path:
+        """The folder of that name, which is there once for all workers of a run: leave it as it is.
+
+        Who needs it first makes it: `make` is given it, new and empty, its `owner`'s where we are root.
+        """
+        root = Path(os.environ.get(COMMON) or self.root)
+        folder, made = root / name, root / f"{name}.made"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # where another could not make it
+                folder.mkdir(mode=0o755)
+                if owner is not None and os.geteuid() == 0:
+                    shutil.chown(folder, owner, pwd.getpwnam(owner).pw_gid)
+                make(folder)
+                made.touch()
+        return folder
 
     def close(self) -> None:
         """Take everything away, now."""
