@@ -58,6 +58,7 @@ from walconsole.sandbox.workspace import Workspace, write
 # -- The write load: so many segments a minute, evenly, in a table that does not grow.
 
 _TICK_S = 0.5
+_ASKS_EVERY_S = 0.02
 _SEGMENT_BYTES = SEGMENT_MB * 1024 * 1024
 _MOST_BYTES = 2 * 1024**3
 _LEAST_FREE_BYTES = 512 * 1024**2
@@ -111,11 +112,17 @@ class Load:
             await connection.execute(f"select {began}".encode())
             await connection.execute(b"select pg_backup_stop()" if newer else b"select pg_stop_backup(false)")
 
-    async def is_true(self, sql: str) -> bool:
-        """What a query that answers one boolean says."""
+    async def until_true(self, sql: str, within_s: float) -> bool:
+        """Whether a query that answers one boolean says yes then. One connection asks: each is a process."""
+        deadline = time.monotonic() + within_s
         async with self.connection() as connection:
-            row = await (await connection.execute(sql.encode())).fetchone()
-        return bool(row and row[0])
+            while True:
+                row = await (await connection.execute(sql.encode())).fetchone()
+                if row and row[0]:
+                    return True
+                if time.monotonic() > deadline:
+                    return False
+                await asyncio.sleep(_ASKS_EVERY_S)
 
     async def run(self, segments_per_min: float) -> None:
         """Write until cancelled, through restarts of the server; pauses where the disk gets scarce."""
@@ -310,12 +317,9 @@ class Player:
         await run(["rclone", *arguments, f"--config={config}"], self.workspace.root, self.account)
 
     async def _wait(self, what: str, sql: str) -> None:
-        deadline = time.monotonic() + _PATIENCE_S
-        while not await self.load.is_true(sql):
-            if time.monotonic() > deadline:
-                last = self.workspace.postgres_log.read_text(errors="replace").splitlines()[-3:]
-                raise SandboxError(f"wait until {what}", f"not after {_PATIENCE_S:.0f} s: {' / '.join(last)}")
-            await asyncio.sleep(0.02)
+        if not await self.load.until_true(sql, _PATIENCE_S):
+            last = self.workspace.postgres_log.read_text(errors="replace").splitlines()[-3:]
+            raise SandboxError(f"wait until {what}", f"not after {_PATIENCE_S:.0f} s: {' / '.join(last)}")
 
     def chores(self, segments_per_min: float | None) -> list[Coroutine[None, None, None]]:
         """What runs for as long as the droplet does: the write load and the verifier's schedule."""
