@@ -136,7 +136,7 @@ async def test_the_next_in_trouble_and_the_cursor_stays_on_its_cluster() -> None
 async def test_at_80_columns_the_first_four_stay_and_sets_can_be_chosen() -> None:
     async with listed((80, 24)) as (app, pilot, _):
         head = screen_text(app).splitlines()[2]
-        assert head.split() == ["cluster", "verdict▾", "would", "lose", "restorable"]
+        assert head.split() == ["cluster", "verdict▾", "would", "lose", "restorable", "age"]
         await pilot.press("C")
         await until(pilot, lambda: isinstance(app.screen, ChoicesScreen))
         await pilot.press("down", "down", "enter", "escape")
