@@ -27,6 +27,7 @@ from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.logs import log_crash, log_file, start_logging
 from walconsole.process.stop import Stop
+from walconsole.sandbox.__main__ import News
 from walconsole.session.demo_process import SandboxProcess
 from walconsole.session.droplet_session import PacedObserver
 from walconsole.session.wish import DemoWish
@@ -483,3 +484,29 @@ def test_a_program_that_was_run_in_this_process_noted_what_would_end_it() -> Non
 
 def test_and_a_run_of_tests_is_still_ended_by_it() -> None:
     assert {number: signal.getsignal(number) for number in _ENDING} == _BEFORE
+
+
+async def test_a_droplet_that_says_where_it_is_again_and_again_is_shown_it_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("walconsole.session.demo_process._LONGEST_SILENCE_S", 5.0)
+    said = '{"status": "making the cluster"}'
+    process, shown = _script(monkeypatch, f"echo '{said}'; echo '{said}'; echo '{{}}'")
+    with pytest.raises(SandboxError):
+        await process.start()
+    assert shown == ["making the cluster"]
+    await process.stop()
+
+
+async def test_the_droplets_process_repeats_what_it_does_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("walconsole.sandbox.__main__._REPEATED_EVERY_S", 0.01)
+    monkeypatch.setattr("walconsole.sandbox.__main__._MOST_REPEATED", 3)
+    news = News()
+    lives = asyncio.create_task(news.live())
+    await asyncio.sleep(0.05)
+    news.tell("making the cluster")
+    await asyncio.sleep(0.3)
+    lives.cancel()
+    assert capsys.readouterr().out == '{"status": "making the cluster"}\n' * 4

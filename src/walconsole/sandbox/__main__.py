@@ -24,6 +24,7 @@ from walconsole.sandbox.droplet import Options, Ready, droplet
 from walconsole.sandbox.scenarios.scenario import EVERY_SCENARIO
 from walconsole.sandbox.workspace import explain
 
+_REPEATED_EVERY_S, _MOST_REPEATED = 15.0, 16
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -86,12 +87,40 @@ def _report(error: SandboxError) -> int:
 
 
 async def _serve(options: Options, told: asyncio.Event) -> None:
+    news = News()
+    lives = asyncio.create_task(news.live())
     try:
-        async with droplet(options, lambda text: _say({"status": text})) as ready:
+        async with droplet(options, news.tell) as ready:
+            lives.cancel()
             _say_ready(ready)
             await told.wait()
     except OSError as error:
         raise SandboxError("run the embedded droplet", explain(error)) from error
+    finally:
+        lives.cancel()
+
+
+class News:
+    """What it does now, said again while that may last: on a busy machine a part of it takes minutes.
+
+    Whoever started it takes silence for a process that hangs.
+    """
+
+    def __init__(self) -> None:
+        self._status, self._left = "", 0
+
+    def tell(self, status: str) -> None:
+        """Something new."""
+        self._status, self._left = status, _MOST_REPEATED
+        _say({"status": status})
+
+    async def live(self) -> None:
+        """Say the last one again, so often at most."""
+        while True:
+            await asyncio.sleep(_REPEATED_EVERY_S)
+            if self._status and self._left > 0:
+                self._left -= 1
+                _say({"status": self._status})
 
 
 def _say_ready(ready: Ready) -> None:

@@ -44,7 +44,7 @@ class SandboxProcess:
         self._command = [sys.executable, "-P", "-m", "walconsole.sandbox", "--scenario", wish.scenario, *load]
         self._on_status = on_status
         self._process: asyncio.subprocess.Process | None = None
-        self._stopping = False
+        self._stopping, self._status = False, ""
         self.environment: dict[str, str] = {}
 
     async def start(self) -> Profile:
@@ -84,7 +84,10 @@ class SandboxProcess:
                 return profile_from_json(json.dumps(news["ready"]))
             if "error" in news:
                 raise _reported(news["error"])
-            self._on_status(safe(str(news["status"])))
+            status = safe(str(news["status"]))
+            if status != self._status:  # it repeats itself while it lives
+                self._status = status
+                self._on_status(status)
         except (ValueError, TypeError, KeyError) as error:
             raise SandboxError(_TRIED, f"its process said what cannot be read: {error}", _see_log()) from None
         return None
