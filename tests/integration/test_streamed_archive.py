@@ -78,13 +78,16 @@ async def test_a_host_that_only_streams_is_judged_by_what_its_receiver_keeps(
     into = elsewhere / "received"
     into.mkdir(mode=0o700)
     server.give(into)
-    streaming.config.write_text(text.replace("use_agent", "expect_base_backups = false\nuse_agent"))
     try:
         with receiving(server, into, *options):
             holds(into, [fill_segment(server) for _ in range(2)])
             server.sql("SELECT pg_switch_wal()")
             server.sql("CREATE TABLE written_on AS SELECT 1 AS n")
             holds(into, [])
+            code, document = await streaming.checked()
+            assert (code, document["level"]) == (3, "unknown"), (document["verdict"], document["stories"])
+            assert "no base backup is seen where it keeps it" in document["verdict"]
+            streaming.config.write_text(text.replace("use_agent", "expect_base_backups = false\nuse_agent"))
             code, document = await streaming.checked()
             assert (code, document["level"]) == (0, "ok"), (document["verdict"], document["stories"])
             assert "WAL is streamed to pg_receivewal, by the slot wal" in document["verdict"]

@@ -118,6 +118,19 @@ def without_base_backup(mode: str, *, expected: bool = True) -> Diagnosis:
     return diagnose(replace(snapshot, told=told), NOW)
 
 
+def test_what_was_counted_before_is_not_held_against_a_receiver_that_has_no_segment_yet() -> None:
+    held = bucket(newest_partial=CURRENT.name(SIZE), newest_segment=None, oldest_segment=None, segments=0)
+    snapshot = healthy(
+        settings=settings(archive_mode="off"), retention=RetentionFacts((BARMAN,)), primary=held
+    )
+    found = diagnose(snapshot, NOW)
+    assert found.verdict.level is Level.UNKNOWN
+    assert "no segment of this server is seen there" in found.verdict.text
+    assert "silent-loss" not in {each.rule for each in found.findings}
+    nobody = diagnose(replace(snapshot, retention=healthy(retention=RetentionFacts(())).retention), NOW)
+    assert "silent-loss" in {each.rule for each in nobody.findings}
+
+
 def test_pg_receivewal_alone_says_what_is_not_seen_and_where_base_backups_may_stand() -> None:
     found = without_base_backup("off")
     assert found.verdict.level is Level.UNKNOWN

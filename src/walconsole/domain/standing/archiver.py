@@ -107,12 +107,15 @@ def archived_through(snapshot: Snapshot) -> Segment | None:
     """The last segment that is known to be in the archive.
 
     pg_stat_archiver's, else (its counters were reset, or it last archived a .history) the bucket's, where
-    that is this server's. While archive_mode is off, the bucket's first: a count of the past is no stream's.
+    that is this server's. While archive_mode is off, the bucket's first: a count of the past is no stream's,
+    and where WAL is streamed, the bucket's alone.
     """
     archiver, server = snapshot.archiver.value, snapshot.server.value
     if server is None:
         return None
     counted = archiver.last_archived_wal if archiver else None
+    if is_off(snapshot) and received(snapshot) is not None:
+        counted = None
     for text in (own_newest(snapshot), counted) if is_off(snapshot) else (counted, own_newest(snapshot)):
         name = wal_name(text, server.segment_bytes)
         if name is not None and name.segment is not None:

@@ -68,11 +68,14 @@ def agreement(archiver: ArchiverFacts, server: ServerFacts, snapshot: Snapshot) 
     A listing is older than the statistics by up to a few seconds: one that ended before the
     segment was archived proves nothing. The bucket may be one ahead: a clean shutdown archives
     without counting (observed). A .partial, which a promoted server archives last until it fills a
-    segment, is none: the whole segment of that number is on the new timeline.
+    segment, is none: the whole segment of that number is on the new timeline. Where WAL is streamed instead,
+    what the archiver counted once says nothing of what the receiver keeps.
     """
     bucket = snapshot.primary.value
     if bucket is None or snapshot.primary.problem is not None:
         return Agreement(None, "the bucket was not read")
+    if is_off(snapshot) and received(snapshot) is not None:
+        return Agreement(None, "archive_mode is off: what PostgreSQL counted is of the past")
     claimed = wal_name(archiver.last_archived_wal, server.segment_bytes)
     if claimed is None or claimed.segment is None or claimed.kind is WalNameKind.PARTIAL:
         return Agreement(None, "PostgreSQL names no archived segment")
