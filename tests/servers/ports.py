@@ -9,6 +9,9 @@ LOOPBACK = "127.0.0.1"
 _RANGE = range(18000, 32000)
 """Below Linux's range for outgoing connections, so that nobody takes a port while its server is stopped."""
 
+REST, LONGEST_REST_S = 4, 0.2
+"""How many times as long as a look took wait_until rests after it, and how long at most."""
+
 _random = random.SystemRandom()
 _given: set[int] = set()
 
@@ -39,9 +42,17 @@ def answers(port: int) -> bool:
 def wait_until(
     condition: Callable[[], bool], what: str, timeout_s: float = 15.0, every_s: float = 0.01
 ) -> None:
-    """Return when `condition` holds; raises TimeoutError naming `what` otherwise."""
+    """Return when `condition` holds; raises TimeoutError naming `what` otherwise.
+
+    It is looked at every `every_s`, and what takes long more rarely: most look by a connection of their own,
+    and should not keep the processor from what they wait for.
+    """
     deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
+    while True:
+        began = time.monotonic()
+        if condition():
+            return
+        looked = time.monotonic()
+        if looked > deadline:
             raise TimeoutError(f"{what}: not within {timeout_s:g} s")
-        time.sleep(every_s)
+        time.sleep(max(every_s, min(REST * (looked - began), LONGEST_REST_S)))
