@@ -39,6 +39,7 @@ class Terminal:
         self.output = bytearray()
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
+        self._text, self._text_of = "", -1
         self._lock = threading.Condition()
         self._reading = threading.Event()
         self._reading.set()
@@ -75,9 +76,12 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What the screen shows."""
+        """What the screen shows; put together once for all who ask before more is written."""
         with self._lock:
-            return "\n".join(line.rstrip() for line in self._screen.display)
+            if self._text_of != len(self.output):
+                self._text = "\n".join(line.rstrip() for line in self._screen.display)
+                self._text_of = len(self.output)
+            return self._text
 
     def look_of(self, text: str) -> set[tuple[str, str, bool]]:
         """How the first place that shows `text` is drawn: ink, ground, whether they are swapped."""
@@ -112,6 +116,7 @@ class Terminal:
         """Another size, as a dragged window's."""
         with self._lock:
             self._screen.resize(rows, columns)
+            self._text_of = -1
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.signal(signal.SIGWINCH)
 
