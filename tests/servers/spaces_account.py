@@ -6,6 +6,7 @@ this machine leaves that program out.
 """
 
 import http.client
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
@@ -19,13 +20,16 @@ from tests.servers.s3 import Permission, S3Keys, bucket_policy
 from walconsole.sandbox.keys_api.keys import Grant, Key, KeyStore
 
 _TICK_S = 0.2
+_TICKS_A_LOOK = 5
+"""Where a bucket has its policy it is looked at in one of so many ticks, for it may be made anew."""
 
 
 class SpacesAccount(KeyStore):
     """KeyStore for KeysApi whose every change is made at each of `gateways` too.
 
     With `activation_s` 0 a key or grant works when the call returns, else so many seconds later. Deleting
-    works at once, always. A grant on a bucket that is made later works within a quarter of a second of it.
+    works at once, always. A grant on a bucket that is made later works within a quarter of a second of it, on
+    one that is deleted and made anew within about a second.
     `with account:` ends with all its keys taken away from the gateways.
     """
 
@@ -79,12 +83,17 @@ class SpacesAccount(KeyStore):
                     _take_pair(gateway, key)
 
     def _follow(self) -> None:
-        while not self._ended.wait(_TICK_S):
+        for tick in itertools.count(1):
+            if self._ended.wait(_TICK_S):
+                return
             with self._lock:
-                self._apply(again=True)
+                self._apply(again=True, anew=tick % _TICKS_A_LOOK == 0)
 
-    def _apply(self, *, again: bool = False) -> None:
-        """Make the gateways know what is due. `again`: look whether a bucket was made anew meanwhile."""
+    def _apply(self, *, again: bool = False, anew: bool = False) -> None:
+        """Make the gateways know what is due.
+
+        `again`: look whether a bucket is there now; `anew`: also whether one that was is another by now.
+        """
         active = [key for key in self if self.active(key.access_key)]
         for key in active:
             if key.access_key not in self._known:
@@ -95,7 +104,8 @@ class SpacesAccount(KeyStore):
             wanted = _policies(active, self.now())
             buckets = {bucket for where, bucket in self._named if where == at}
             for bucket in sorted(wanted.keys() | buckets):
-                self._put(at, gateway, bucket, wanted.get(bucket, []), again=again)
+                looks = again and (anew or (at, bucket) not in self._named)
+                self._put(at, gateway, bucket, wanted.get(bucket, []), again=looks)
 
     def _put(
         self,
