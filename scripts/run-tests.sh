@@ -27,6 +27,9 @@ if [ "${EVERYTHING:-}" != yes ]; then
     export PYTEST_ADDOPTS="-m 'not long'"
 fi
 MOST_AGAIN=6
+# What waits for servers goes first, and the rest, which computes, takes what processor that leaves: beside each other as
+# equals the rest was done first, and the servers' part, kept from the processor until then, waited alone to the end.
+GIVES_WAY=5
 # Of what needs servers the rest has what asks for few of them, and is the same for every user but for what says so.
 REST='tests/unit tests/pilot tests/snapshots tests/e2e tests/integration/test_sandbox_practice.py
     tests/integration/test_sandbox_gate.py tests/integration/test_ssh_connect.py tests/integration/test_ssh_shell.py
@@ -110,7 +113,7 @@ case $part in
     ordinary) compile $REST $ROOT_HIDES; rest $ROOT_HIDES; end "the rest, in all" ;;
 esac
 
-sh "$here/lint.sh" "$bin" >"$said/lint" 2>&1 &
+nice -n 10 sh "$here/lint.sh" "$bin" >"$said/lint" 2>&1 &
 lint=$!
 started=$lint
 # Of the rest root tries what no other user can: the files that say so, for to collect all of it takes longer.
@@ -124,9 +127,9 @@ fi
 # shellcheck disable=SC2046,SC2086  # several arguments
 compile ${ordinary:+$(without $REST)}
 if [ -n "$ordinary" ]; then
-    sh "$here/as-ordinary-user.sh" run "$bin" >"$said/rest" 2>&1 &
+    nice -n "$GIVES_WAY" sh "$here/as-ordinary-user.sh" run "$bin" >"$said/rest" 2>&1 &
 else
-    PART=rest sh "$0" "$bin" >"$said/rest" 2>&1 &
+    PART=rest nice -n "$GIVES_WAY" sh "$0" "$bin" >"$said/rest" 2>&1 &
 fi
 beside=$!
 started="$lint $beside"
