@@ -347,6 +347,13 @@ def test_whole_looks_are_as_far_apart_as_their_cost_asks_for() -> None:
     assert pace.apart_s == schedule.WHOLE_APART_S, "a second says little"
 
 
+def test_of_a_few_clusters_each_has_its_look_in_time_however_busy_the_machine_is() -> None:
+    busy = schedule.Pace(apart_s=schedule.LATEST_APART_S)
+    assert busy.apart_of(50) * 50 == pytest.approx(schedule.WHOLE_EVERY_S)
+    assert busy.apart_of(500) == schedule.LATEST_APART_S
+    assert schedule.Pace(apart_s=0.25).apart_of(50) == 0.25
+
+
 def test_what_is_wanted_and_what_a_glance_asked_for_comes_first() -> None:
     turns = [Turn(f"c{n}", whole_at=100.0 - n, glance_at=150.0, can_glance=True) for n in range(50)]
     assert next_look(turns, 165.0, 100.0).turn is turns[49]

@@ -185,7 +185,7 @@ class Fleet:
                 if cluster.turn.looking is not None and cluster.shell is not None:
                     cluster.turn.reached = cluster.shell.connection.connected
             self._pace.follow(now, time.process_time())
-            turn, kind, wait_s = next_look(turns, now, self._last_whole_at, self._pace.apart_s)
+            turn, kind, wait_s = next_look(turns, now, self._last_whole_at, self._pace.apart_of(len(turns)))
             if turn is not None:
                 self._clusters[turn.name].from_scratch = turn.wanted or turn.changed
                 turn.begin(kind, now)

@@ -36,6 +36,8 @@ SHARE = 0.12
 """So much of a processor's time all of it may take, glances and drawing too: of 15 % that are the budget."""
 SOONEST_APART_S, LATEST_APART_S = 0.25, 4.0
 PACED_EVERY_S = 10.0
+FEW = 60
+"""Of so many clusters each has its whole look every WHOLE_EVERY_S, whatever that costs on a busy machine."""
 _MOST_CHANGE = 1.5
 
 
@@ -59,6 +61,10 @@ class Pace:
             change = min(_MOST_CHANGE, max(1 / _MOST_CHANGE, wanted))
             self.apart_s = min(LATEST_APART_S, max(SOONEST_APART_S, self.apart_s * change))
         self.at, self.used_s = now, used_s
+
+    def apart_of(self, clusters: int) -> float:
+        """The same for so many clusters: what breaks in one of a few is told within a minute."""
+        return min(self.apart_s, WHOLE_EVERY_S / clusters) if clusters <= FEW else self.apart_s
 
 
 class Kind(Enum):
