@@ -349,7 +349,8 @@ def test_whole_looks_are_as_far_apart_as_their_cost_asks_for() -> None:
 
 def test_of_a_few_clusters_each_has_its_look_in_time_however_busy_the_machine_is() -> None:
     busy = schedule.Pace(apart_s=schedule.LATEST_APART_S)
-    assert busy.apart_of(50) * 50 == pytest.approx(schedule.WHOLE_EVERY_S)
+    last_s = schedule.WHOLE_EVERY_S + busy.apart_of(50) * 50
+    assert last_s == pytest.approx(60.0), "where all are due at once, as after the first looks"
     assert busy.apart_of(500) == schedule.LATEST_APART_S
     assert schedule.Pace(apart_s=0.25).apart_of(50) == 0.25
 

@@ -63,8 +63,10 @@ class Pace:
         self.at, self.used_s = now, used_s
 
     def apart_of(self, clusters: int) -> float:
-        """The same for so many clusters: what breaks in one of a few is told within a minute."""
-        return min(self.apart_s, WHOLE_EVERY_S / clusters) if clusters <= FEW else self.apart_s
+        """The same for so many clusters: of a few the last that is due is looked at within a minute."""
+        if clusters > FEW:
+            return self.apart_s
+        return min(self.apart_s, (GLANCE_EVERY_S - WHOLE_EVERY_S) / clusters)
 
 
 class Kind(Enum):
