@@ -80,7 +80,8 @@ async def test_a_disk_that_fills_ends_it_and_with_room_the_same_command_goes_on(
     cluster, recovery, program = stage.cluster, Recovery(stage.site), Program(stage, tmp_path)
     program.configure(replace(stage.profile, drills=SMALL))
     cluster.sql("CREATE TABLE orders AS SELECT generate_series(1, 70) AS n")
-    wait_archived(cluster, [fill_segment(cluster) for _ in range(60)])
+    for _ in range(3):
+        wait_archived(cluster, [fill_segment(cluster) for _ in range(10)])
     with small_disk(stage, 500) as disk:
         wish = ("--to-latest", "--into", f"{disk}/restored", "--count", "orders")
         with filled(disk, 40):
@@ -98,7 +99,6 @@ async def test_a_disk_that_fills_ends_it_and_with_room_the_same_command_goes_on(
         with filled(disk, 4):
             code, said = await ended(child)
             assert (code, "no room: " in said) == (10, True), said
-            assert not (await recovery.state()).lives
         code, said = await program.run("--apply", *program.confirm, "--count", "orders")
         assert code == 0, said
         assert "    70" in said

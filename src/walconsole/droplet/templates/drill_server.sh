@@ -122,6 +122,11 @@ replay() {
     judge_log
 }
 
+# judge_room: without room nothing can be unpacked either, and looks damaged.
+judge_room() {
+    [ "$(free_mib "$place")" -gt $((reserve_mib / 2)) ] || verdict refused no-room "the disk of $folder is full"
+}
+
 # judge_log: why the server ended by itself, in the failure modes' words.
 judge_log() {
     # but for what it told the drill itself, which asked before it could answer
@@ -139,6 +144,7 @@ judge_log() {
     elif grep -q 'archive file ".*" has wrong size' "$place/log"; then
         verdict failed damaged-object "$(plain "$(grep -o 'archive file ".*" has wrong size.*' "$place/log" | tail -n 1)")"
     elif grep -qE 'is damaged, or it could not be unpacked' "$place/log"; then
+        judge_room
         verdict failed damaged-object "$(plain "$(grep -oE '[^ ]* is damaged, or it could not be unpacked' "$place/log" | tail -n 1)")"
     elif grep -qE 'could not restore file "[0-9A-F.]*.*" from archive' "$place/log"; then
         verdict cannot unreachable "the archive cannot be asked: $(plain "$(grep -vE '^[0-9-]{10} ' "$place/log" | tail -n 1)")"

@@ -369,6 +369,7 @@ judge_waiting() {
     words=$(grep -E '[0-9A-F]{24} is not in the archive$|not known to be missing|is damaged, or it could' "$place/log")
     case $(printf '%s\n' "$words" | tail -n 1) in
         *'is damaged, or it could'*)
+            judge_room
             verdict failed damaged-object "$(plain "$(printf '%s' "$words" | grep -oE '[^ ]* is damaged' | tail -n 1)")"
             ;;
         *'is not in the archive') ;;
