@@ -148,7 +148,10 @@ async def _folders(
 
 
 class _Listed(NamedTuple):
-    """A folder's own path, its files by the segment that they hold, the beginning of one of them."""
+    """A folder's own path, its files by the segment that they hold, the beginning of the first by name.
+
+    The last ones may be made for later, and hold nothing yet that tells whose they are.
+    """
 
     real: str
     files: Mapping[str, str]
@@ -159,7 +162,7 @@ async def _listed(site: Site, path: str) -> _Listed | str:
     """What is there, or why it cannot be seen."""
     files = "find . -maxdepth 1 -type f -name '[0-9A-F]*'"
     script = f"""cd {quote(path)} && pwd -P || exit 3
-one=$({files} -name '{"?" * 24}*' | head -n 1)
+one=$({files} -name '{"?" * 24}*' | sort | head -n 1)
 head -c {LONG_HEADER_BYTES} -- "${{one:-/dev/null}}" | od -An -v -tx1 | tr -d ' \n'
 echo
 {files} | head -n {_MOST_FILES}"""
