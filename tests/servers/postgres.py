@@ -5,7 +5,6 @@ let in as any role it names (peer), over TCP `postgres` with PASSWORD.
 """
 
 import functools
-import hashlib
 import importlib.util
 import os
 import pwd
@@ -248,18 +247,19 @@ def _readable(workspace: Workspace, package: Path) -> Path:
 
 @functools.cache
 def _template(workspace: Workspace, bin_dir: Path, wal_segment_mib: int) -> Path:
-    """A data folder as initdb makes it, to be copied: initdb takes seconds, a copy does not."""
+    """A data folder as initdb makes it, to be copied: initdb takes seconds, a copy does not.
+
+    One for each worker: copies have one system identifier, and what other workers' servers hold on this host
+    must not look like this one's.
+    """
     owner = server_user()
-
-    def make(folder: Path) -> None:
-        password_file = folder / "password"
-        password_file.write_text(PASSWORD)
-        options = [f"--wal-segsize={wal_segment_mib}"]
-        initdb(bin_dir, folder / "data", password_file, options, owner, folder)
-        allow_owner(folder / "data", owner)
-
-    programs = hashlib.sha256(str(bin_dir).encode()).hexdigest()[:12]
-    return workspace.shared(f"template-{programs}-{wal_segment_mib}", make, owner) / "data"
+    folder = workspace.folder("template", owner)
+    data = folder / "data"
+    password_file = folder / "password"
+    password_file.write_text(PASSWORD)
+    initdb(bin_dir, data, password_file, [f"--wal-segsize={wal_segment_mib}"], owner, folder)
+    allow_owner(data, owner)
+    return data
 
 
 def initdb(bin_dir: Path, data: Path, password_file: Path, more: list[str], owner: str, cwd: Path) -> None:

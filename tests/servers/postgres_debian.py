@@ -24,10 +24,8 @@ class DebianCluster(PostgresServer):
     `environment` (PG_CLUSTER_CONF_ROOT) is what a command needs to see it: pg_lsclusters, pg_conftool.
     """
 
-    def __init__(
-        self, workspace: Workspace, bin_dir: Path, folder: Path, name: str, port: int | None = None
-    ) -> None:
-        super().__init__(workspace, bin_dir, folder, port)
+    def __init__(self, workspace: Workspace, bin_dir: Path, folder: Path, name: str) -> None:
+        super().__init__(workspace, bin_dir, folder)
         self.name = name
         self.debian_version = bin_dir.parent.name
         self.config_dir = self.conf_root / self.debian_version / name
@@ -177,12 +175,7 @@ def _settings(path: Path) -> list[str]:
 
 @functools.cache
 def _template(workspace: Workspace, bin_dir: Path, name: str, wal_segment_mib: int) -> DebianCluster:
-    """Never started: it is there to be copied."""
-
-    def make(folder: Path) -> None:
-        cluster = DebianCluster(workspace, bin_dir, folder, name)
-        cluster._create(wal_segment_mib)
-        folder.with_suffix(".port").write_text(str(cluster.port))
-
-    folder = workspace.shared(f"debian-{name}-{wal_segment_mib}", make, server_user())
-    return DebianCluster(workspace, bin_dir, folder, name, int(folder.with_suffix(".port").read_text()))
+    """Never started: it is there to be copied; one for each worker, as postgres.py says."""
+    cluster = DebianCluster(workspace, bin_dir, workspace.folder("template", server_user()), name)
+    cluster._create(wal_segment_mib)
+    return cluster

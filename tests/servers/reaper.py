@@ -45,7 +45,7 @@ class Reaper:
     def close(self) -> None:
         """Have everything taken away now, and wait for it."""
         self._pipe.close()
-        self._process.wait(timeout=60)
+        self._process.wait(timeout=300)  # a busy disk takes its time for a worker's folders
 
     @property
     def _pipe(self) -> IO[str]:

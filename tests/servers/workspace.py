@@ -37,10 +37,10 @@ class Workspace:
             shutil.chown(path, owner, pwd.getpwnam(owner).pw_gid)
         return path
 
-    def shared(self, name: str, make: Callable[[Path], None], owner: str | None = None) -> Path:
+    def shared(self, name: str, make: Callable[[Path], None]) -> Path:
         """The folder of that name, which is there once for all workers of a run: leave it as it is.
 
-        Who needs it first makes it: `make` is given it, new and empty, its `owner`'s where we are root.
+        Who needs it first makes it: `make` is given it, new and empty.
         """
         root = Path(os.environ.get(COMMON) or self.root)
         folder, made = root / name, root / f"{name}.made"
@@ -49,8 +49,6 @@ class Workspace:
             if not made.exists():
                 shutil.rmtree(folder, ignore_errors=True)  # where another could not make it
                 folder.mkdir(mode=0o755)
-                if owner is not None and os.geteuid() == 0:
-                    shutil.chown(folder, owner, pwd.getpwnam(owner).pw_gid)
                 make(folder)
                 made.touch()
         return folder
