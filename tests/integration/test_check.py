@@ -293,7 +293,7 @@ async def test_while_all_is_well_a_look_goes_on_from_the_one_before(
         looks = [await looked() for _ in range(4)]
         record_property("looks", [(count, round(seconds, 3)) for count, seconds, _ in looks])
         assert [level for _, _, level in looks] == [Level.OK] * 4, fleet.rows[0].verdict
-        calm, calm_s = max(looks[2:])[:2]
+        calm = max(count for count, _, _ in looks[2:])
         assert calm <= 12, requests
         assert not any("lifecycle" in line for line in requests)
         age_s = fleet.rows[0].age_s(time.time())
@@ -302,8 +302,8 @@ async def test_while_all_is_well_a_look_goes_on_from_the_one_before(
         fleet.want("calm")
         count, seconds, _ = await looked()
         record_property("from scratch", (count, round(seconds, 3)))
-        assert count >= 2 * calm, "the operator has all of it asked"
-        assert seconds > calm_s
+        assert any("lifecycle" in line for line in requests), "the operator has all of it asked"
+        assert count > calm
         await looked()
         stage.cluster.reload()
         count, _, _ = await looked()
