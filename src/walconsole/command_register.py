@@ -35,6 +35,8 @@ LASTING = "it runs as long as the connection does"
 
 TITLE = "## "
 """What begins a comment that says what a whole script does."""
+_QUOTED_QUOTE = "'\"'\"'"
+"""As a shell's word has it, in which a script for another user stands."""
 _TELLS_LITTLE = ("#", "printf", "done", "esac")
 
 _PACKED = pattern(r"[A-Za-z0-9+/]{64,}={0,2}")
@@ -118,7 +120,8 @@ class CommandEntry:
             return last
         titles = (line for line in reversed(lines) if line.startswith(TITLE))
         comments = (line for line in lines if line.startswith("# "))
-        return next(titles, "").removeprefix(TITLE) or next(comments, last)
+        title = next(titles, "").removeprefix(TITLE).replace(_QUOTED_QUOTE, "'")
+        return title or next(comments, last)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from walconsole.command_register import (
     telling_of_requests,
 )
 from walconsole.observe.host.host_script import compact
+from walconsole.observe.host.invocation import as_user
 from walconsole.observe.server.statements import joined
 
 SHELL = CommandKind.SHELL
@@ -117,7 +118,9 @@ def test_the_line_that_says_most() -> None:
     ran(register, "systemctl restart postgresql")
     ran(register, 'token=1\n# One look at the host.\nlook() { :; }\nsay end "$token"\n')
     ran(register, f"token=1\n{compact(FUNCTIONS)}{compact(LOOK)}")
+    ran(register, as_user("postgres", compact("# The server's log.\n" + LOOK)))
     assert [entry.line for entry in register.entries()] == [
+        "The server's log",
         "The end of the log",
         "# One look at the host.",
         "systemctl restart postgresql",
