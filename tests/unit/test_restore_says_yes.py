@@ -3,7 +3,7 @@
 import pytest
 
 from tests.data.facts import NOW, healthy
-from walconsole.domain.archivers.ending import fetching
+from walconsole.domain.archivers.ending import by_its_words
 from walconsole.domain.archivers.target import Ending
 from walconsole.domain.facts.observed import CatalogueFacts
 from walconsole.domain.failures import Diagnosis, diagnose
@@ -40,7 +40,7 @@ def found_of(command: str) -> Diagnosis:
 
 @pytest.mark.parametrize("command", RIGHT)
 def test_a_command_that_fails_where_there_is_no_file_is_right(command: str) -> None:
-    assert fetching(command) == Ending()
+    assert by_its_words(command) == Ending()
     found = found_of(command)
     assert "restore-says-yes" not in {each.rule for each in found.findings}
 

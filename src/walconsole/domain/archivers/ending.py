@@ -14,19 +14,21 @@ from walconsole.domain.archivers.ways import WELL, GaveUpError, State, Store
 
 
 @cache
+def by_its_words(command: str) -> Ending:
+    """How an archive command ends by its words alone: what its scripts do is not looked at.
+
+    Of a restore command, too: what brings the segment is what stores it.
+    """
+    return ending_of(command, Look(Seen()))
+
+
 def hides_failure(command: str) -> str:
     """What of it says yes whatever happened before, as it stands there; empty where nothing is seen to.
 
-    It may hold secrets, as the command may. What its scripts do is not looked at.
+    By its words. It may hold secrets, as the command may.
     """
-    found = ending_of(command, Look(Seen())).hiding
-    return found.what if found is not None else ""
-
-
-@cache
-def fetching(command: str) -> Ending:
-    """The same of a restore command, by its words: what brings the segment is what stores it."""
-    return ending_of(command, Look(Seen()))
+    hiding = by_its_words(command).hiding
+    return hiding.what if hiding is not None else ""
 
 
 def ending_of(command: str, look: Look) -> Ending:

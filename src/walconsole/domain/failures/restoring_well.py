@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from walconsole.domain.archivers.ending import fetching
+from walconsole.domain.archivers.ending import by_its_words
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment
@@ -23,7 +23,7 @@ def restore_says_yes(assessment: Assessment) -> Iterator[Finding]:
     command, own = restoring(snapshot)
     if not own or not command:
         return
-    ending = fetching(command)
+    ending = by_its_words(command)
     if ending.stores_nothing:
         title = "a recovery here would fetch nothing: by its own words restore_command brings no file"
         severity = Severity.WARNING
