@@ -238,9 +238,12 @@ class _Parser:
         return Function(name.text, self._command())
 
     def _group(self) -> Block:
-        self._take("{")
+        return self._between("{", "}")
+
+    def _between(self, first: str, last: str) -> Block:
+        self._take(first)
         body = self._block()
-        self._take("}")
+        self._take(last)
         return body
 
     def _bracketed(self) -> Node:
@@ -299,10 +302,7 @@ class _Parser:
         return While(condition, self._body(), until)
 
     def _body(self) -> Block:
-        self._take("do")
-        body = self._block()
-        self._take("done")
-        return body
+        return self._between("do", "done")
 
     def _for(self) -> For:
         self._at += 1

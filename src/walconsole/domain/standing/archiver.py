@@ -5,10 +5,10 @@ archived when it is complete; a forced switch comes only after activity, so an i
 success grows old with nothing wrong; failed_count misses exits above 125, signals, and hangs.
 """
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from walconsole.domain.archive.key_space import SEGMENT_NAME
 from walconsole.domain.facts.backlog import (
     BEHIND_SEGMENTS,
     CLOCK_JITTER_S,
@@ -28,7 +28,6 @@ from walconsole.domain.standing.streaming import received
 from walconsole.domain.standing.whose import own_newest
 from walconsole.domain.wal import Segment, wal_name
 
-_SEGMENT = re.compile(r"[0-9A-F]{24}")
 IDLE_NOISE_BYTES = 64 * 1024
 """What an idle server may write after its last switch: running-xacts records, never a user's data."""
 
@@ -245,7 +244,7 @@ def _is_to_come(archiver: ArchiverFacts) -> bool:
 
 def _is_later(one: str | None, other: str | None) -> bool:
     """Of two segments of one timeline, by their names; False for any other files."""
-    if one is None or other is None or not (_SEGMENT.fullmatch(one) and _SEGMENT.fullmatch(other)):
+    if one is None or other is None or not (SEGMENT_NAME.fullmatch(one) and SEGMENT_NAME.fullmatch(other)):
         return False
     return one[:8] == other[:8] and one > other
 
