@@ -7,6 +7,7 @@ timeout, flock, chpst, sudo, `sh -c`) are passed through, functions and sourced 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from walconsole.domain.archivers.branches import Course, Otherwise
 from walconsole.domain.archivers.expansion import (
@@ -14,6 +15,7 @@ from walconsole.domain.archivers.expansion import (
     UNKNOWN_WORDS,
     Environment,
     Names,
+    array_of,
     expanded,
     opened,
     shown,
@@ -92,6 +94,8 @@ def _names_segment(words: Sequence[str]) -> bool:
 def calls_of(text: str, look: Look, source: str, *, outer: Call | None = None, depth: int = 0) -> list[Call]:
     """What the text calls, in order. `outer` is the call of the script that it is: its words are `$1`, ..."""
     names = Names(inherited=outer.environment if outer else look.environment())
+    if source.startswith("/"):
+        names.variables["BASH_SOURCE"] = Found(source)
     if outer is not None and UNKNOWN_WORDS not in outer.words:
         names.positional = (outer.program, *outer.words)
     shell = _Shell(look, source, names, outer, depth)
@@ -140,7 +144,10 @@ class _Shell:
             words = words[1:]
         own: Environment = {}
         while words and (match := ASSIGNMENT.fullmatch(words[0].raw or words[0].text)) is not None:
-            own[match[1]] = self._value(words[0], match, own)
+            if match[3].startswith("(") and match[3].endswith(")"):
+                self._assign_array(match)
+            else:
+                own[match[1]] = self._value(words[0], match, own)
             words = words[1:]
         if not words:
             for name, found in own.items():
@@ -176,11 +183,22 @@ class _Shell:
         return words, output, given
 
     def _assign(self, name: str, found: Found[str]) -> None:
-        """Where it may not run, and another value was there, only the run tells which."""
+        """Where it may not run, and another value was there, only the run tells which.
+
+        But for how it begins, where that is a whole name: `/wal/%f` of `/wal/%f.gz` and `/wal/%f`.
+        """
         before = self._names.get(name)
         if self._course.perhaps and before is not None and before != found.value:
-            found = found.but(UNKNOWN)
+            pairs = zip(before, found.value, strict=False)
+            common = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+            found = found.but((common if "%f" in common else "") + UNKNOWN)
         self._names.variables[name] = found
+
+    def _assign_array(self, match: re.Match[str]) -> None:
+        """`NAME=(WORDS)`, `NAME+=(WORDS)`; where it may not run, only the run tells what it is."""
+        before = self._names.arrays.get(match[1], []) if match[2] else []
+        found = [*before, *array_of(match[3], self._names)]
+        self._names.arrays[match[1]] = [UNKNOWN_WORDS] if self._course.perhaps else found
 
     def _value(self, word: Word, match: re.Match[str], own: Environment) -> Found[str]:
         value = text_of(match[3], self._names)
@@ -243,6 +261,8 @@ class _Shell:
             case "." | "source":
                 self._read_in(rest)
             case "eval":
+                if any(UNKNOWN in word for word in rest):
+                    self._open(f"what {line} adds to the environment is not known")
                 self._nested(tokens(" ".join(rest)))
             case _:
                 return False
@@ -305,9 +325,12 @@ class _Shell:
                 self._open(f"what is read in by {shown(rest[0])} is not known")
             return
         source, self._source = self._source, found.path
+        script = self._names.variables.get("BASH_SOURCE") or Found(UNKNOWN)
+        self._names.variables["BASH_SOURCE"] = Found(found.path)
         self._depth += 1
         self._nested(tokens(found.text))
         self._source, self._depth = source, self._depth - 1
+        self._names.variables["BASH_SOURCE"] = script
         if found.cut:
             self._open(f"only the beginning of {found.path} was read")
 

@@ -1,14 +1,15 @@
 """What a shell word is once its variables are filled in, as far as they are known.
 
 POSIX.1-2024, Shell Command Language, 2.6.2 (parameter expansion). Nothing is run: what only a run tells
-becomes UNKNOWN, and only `basename`, `dirname` and `printf %s` are followed.
+becomes UNKNOWN, and only `basename`, `dirname`, `cd FOLDER && pwd` and `printf %s` are followed.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from posixpath import normpath
 
-from walconsole.domain.archivers.shell_words import Word, tokens
+from walconsole.domain.archivers.shell_words import Operator, Word, c_quoted, tokens
 from walconsole.domain.archivers.target import Found
 
 UNKNOWN = "\x00"
@@ -19,6 +20,8 @@ UNKNOWN_WORDS = UNKNOWN * 2
 Environment = dict[str, Found[str]]
 """Variables by name. UNKNOWN among the names: others may be set that only the run tells, and why."""
 
+_ALL_OF_ARRAY = re.compile(r"\"?\$\{(\w+)\[[@*]\]\}\"?")
+_OF_ARRAY = re.compile(r"(\w+)\[(\d+)\]")
 _NAME = re.compile(r"[A-Za-z_]\w*|[0-9]|[@*#?$!-]")
 _OPERATION = re.compile(r"([A-Za-z_]\w*|[0-9@*])(:?[-=+?]|##?|%%?)?(.*)", re.DOTALL)
 _CLOSING = {"(": ")", "{": "}"}
@@ -45,11 +48,12 @@ def within(folder: str, path: str) -> str:
 
 @dataclass(slots=True)
 class Names:
-    """What the shell knows: variables, the positional parameters from `$0` on (None: not known)."""
+    """What the shell knows: variables, arrays, the positional parameters from `$0` on (None: not known)."""
 
     variables: dict[str, Found[str]] = field(default_factory=dict)
     inherited: Mapping[str, Found[str]] = field(default_factory=dict)
     positional: Sequence[str] | None = None
+    arrays: dict[str, list[str]] = field(default_factory=dict)
 
     def get(self, name: str) -> str | None:
         """The value, None where it is not known."""
@@ -69,12 +73,24 @@ def expanded(word: Word, names: Names) -> list[str]:
     raw = word.raw or word.text
     if raw in ('"$@"', "$@", "$*", '"${@}"') and names.positional is not None:
         return list(names.positional[1:])
+    array = _ALL_OF_ARRAY.fullmatch(raw)
+    if array is not None:
+        return list(names.arrays.get(array[1], [UNKNOWN_WORDS]))
     text = text_of(raw, names)
-    if not raw.startswith("$") or any(quote in raw for quote in "\"'"):
+    if not raw.startswith("$") or raw.startswith("$'") or any(quote in raw for quote in "\"'"):
         return [text]
     if text == UNKNOWN:
         return [UNKNOWN_WORDS]
     return text.split() if UNKNOWN not in text else [text]  # what is empty and not quoted is no word
+
+
+def array_of(raw: str, names: Names) -> list[str]:
+    """The words of bash's `(WORDS)`; one UNKNOWN_WORDS where a run alone tells them."""
+    inside = tokens(raw[1:-1])
+    words = [token for token in inside if isinstance(token, Word)]
+    if any(token != Operator("\n") for token in inside if isinstance(token, Operator)):
+        return [UNKNOWN_WORDS]
+    return [text for word in words for text in expanded(word, names)]
 
 
 def text_of(raw: str, names: Names) -> str:
@@ -94,6 +110,9 @@ def text_of(raw: str, names: Names) -> str:
             following = raw[at + 1 : at + 2]
             parts.append(following if not quoted or following in '$`"\\' else f"\\{following}")
             at += 2
+        elif raw.startswith("$'", at) and not quoted:
+            text, at = c_quoted(raw, at)
+            parts.append(text)
         elif sign in "$`":
             text, at = _expansion(raw, at, names)
             parts.append(text)
@@ -144,6 +163,9 @@ def _end_of(raw: str, at: int) -> int:
 
 def _operation(inside: str, names: Names) -> str:
     """`${NAME}` and its forms: a default, a prefix or suffix taken off."""
+    array = _OF_ARRAY.fullmatch(inside)
+    if array is not None:
+        return _item(array[1], int(array[2]), names)
     match = _OPERATION.fullmatch(inside)
     if match is None:
         return UNKNOWN
@@ -157,7 +179,29 @@ def _operation(inside: str, names: Names) -> str:
         return UNKNOWN if value is None else value
     if what == "##" and rest == "*/" and value is not None:
         return base_name(value)
+    if what == "%" and value is not None:
+        return _without_end(value, text_of(rest, names))
     return UNKNOWN
+
+
+def _item(name: str, at: int, names: Names) -> str:
+    """`${NAME[0]}`. bash's BASH_SOURCE is the file that the shell reads."""
+    if name == "BASH_SOURCE" and at == 0:
+        return names.get(name) or UNKNOWN
+    found = names.arrays.get(name, [])
+    known = at < len(found) and not any(UNKNOWN in each for each in found[: at + 1])
+    return found[at] if known else UNKNOWN
+
+
+def _without_end(value: str, pattern: str) -> str:
+    """`${NAME%PATTERN}` of `/*`, and of what is no pattern."""
+    last = value.rpartition("/")[2]
+    if pattern == "/*":
+        if "%p" in last or UNKNOWN in last:
+            return UNKNOWN
+        return value.rpartition("/")[0] if "/" in value else value
+    open_ended = value.endswith(("%p", "%f", UNKNOWN))
+    return UNKNOWN if open_ended or re.search(rf"[*?\[{UNKNOWN}]", pattern) else value.removesuffix(pattern)
 
 
 def base_name(value: str) -> str:
@@ -168,9 +212,13 @@ def base_name(value: str) -> str:
 
 def _substituted(command: str, names: Names) -> str:
     """What a command substitution prints, where that can be known."""
-    words = [token for token in tokens(command) if isinstance(token, Word)]
+    found = tokens(command)
+    words = [token for token in found if isinstance(token, Word)]
     listed = [text for word in words for text in expanded(word, names)]
-    if len(listed) != len(tokens(command)) or not 2 <= len(listed) <= 4:
+    listed = [text for text in listed if text != "--"]
+    if [token.text for token in found if isinstance(token, Operator)] in (["&&"], [";"]):
+        return _folder_of(listed)
+    if len(words) != len(found) or not 2 <= len(listed) <= 4:
         return UNKNOWN
     program, last = listed[0].rpartition("/")[2], listed[-1]
     if UNKNOWN in last:
@@ -182,3 +230,11 @@ def _substituted(command: str, names: Names) -> str:
     if program == "printf" and listed[1] == "%s" and len(listed) == 3:
         return last
     return UNKNOWN
+
+
+def _folder_of(words: Sequence[str]) -> str:
+    """`cd FOLDER && pwd`, which prints it."""
+    plain = [word for word in words if word not in ("-P", "-L")]
+    if len(plain) != 3 or (plain[0], plain[2]) != ("cd", "pwd") or UNKNOWN in plain[1]:
+        return UNKNOWN
+    return normpath(plain[1]) if plain[1].startswith("/") else UNKNOWN

@@ -4,6 +4,7 @@ POSIX.1-2024, Shell Command Language, 2.2 (quoting), 2.3 (tokens), 2.6.3 (comman
 Nothing is run.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ _BEGIN_OPERATORS = frozenset(each[0] for each in _OPERATORS)
 REDIRECTIONS = frozenset({"<<<", "<<-", "&>>", "<<", ">>", ">|", "<>", "<&", ">&", "&>", "<", ">"})
 _ESCAPED_IN_QUOTES = '$`"\\\n'
 _CLOSING = {"(": ")", "{": "}"}
+_ARRAY = re.compile(r"[A-Za-z_]\w*\+?=")
+"""Before a bracket: bash's `NAME=(WORDS)`."""
+_IN_C = re.compile(r"\\([abefnrtv\\'\"?]|[0-7]{1,3}|x[0-9A-Fa-f]{1,2})|([^'\\]+)|\\")
+_IN_C_SIGNS = {"a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,20 @@ class Operator:
 Token = Word | Operator
 
 
+def c_quoted(text: str, at: int) -> tuple[str, int]:
+    """What `$'…'` at `at` stands for (bash(1), ANSI-C quoting), and where it ends."""
+    parts: list[str] = []
+    at += 2
+    while (match := _IN_C.match(text, at)) is not None:
+        sign = match[1] or ""
+        if sign[:1] == "x" or sign[:1].isdigit():
+            parts.append(chr(int(sign.removeprefix("x"), 16 if sign[0] == "x" else 8)))
+        else:
+            parts.append(match[2] or (_IN_C_SIGNS.get(sign, sign) if sign else "\\"))
+        at = match.end()
+    return "".join(parts), at + 1
+
+
 def tokens(command: str) -> list[Token]:
     """Its words and operators, in order. Never raises: an open quote ends at the end."""
     return list(read_tokens(command))
@@ -55,14 +74,19 @@ def read_tokens(command: str) -> Iterator[Token]:
 
 
 def commands_of(listed: Sequence[Token]) -> Iterator[tuple[list[Token], str]]:
-    """Simple commands, each with the operator behind it."""
+    """Simple commands, each with the operator behind it; of a `[[ … ]]` its first word alone."""
     command: list[Token] = []
-    for token in listed:
+    at = 0
+    while at < len(listed):
+        token = listed[at]
+        at += 1
         if isinstance(token, Operator) and token.text not in REDIRECTIONS:
             yield command, token.text
             command = []
-        else:
-            command.append(token)
+            continue
+        command.append(token)
+        if _is_word(token, "[["):
+            at = next((end + 1 for end in range(at, len(listed)) if _is_word(listed[end], "]]")), at)
     yield command, ""
 
 
@@ -184,6 +208,8 @@ class _Lexer:
                 computed = computed or (sign in "*?[" and bool(parts or sign != "["))
                 parts.append(sign)
                 self._at += 1
+            if self._text[self._at : self._at + 1] == "(" and _ARRAY.fullmatch(self._text[begin : self._at]):
+                parts.append(f"({self._bracketed('(')})")
         return Word("".join(parts), computed, quoted, tuple(inside), self._text[begin : self._at], line)
 
     def _line(self) -> int:
@@ -226,9 +252,9 @@ class _Lexer:
             inside.append(self._until("`").replace("\\`", "`"))
             return True
         following = self._text[begin + 1 : begin + 2]
-        if following == "'":  # $'…'
-            self._at += 1
-            parts.append(self._until("'"))
+        if following == "'":
+            text, self._at = c_quoted(self._text, begin)
+            parts.append(text)
             return False
         if following in _CLOSING:
             self._at += 1
