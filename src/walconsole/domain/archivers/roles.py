@@ -7,6 +7,7 @@ from enum import Enum
 from walconsole.domain.archivers.expansion import UNKNOWN
 from walconsole.domain.archivers.local_tools import COPIERS
 from walconsole.domain.archivers.places import COMPRESSORS, ENCRYPTERS
+from walconsole.domain.archivers.wrappers import UNIT_IS_WAITED_FOR
 
 
 class Role(Enum):
@@ -52,10 +53,10 @@ _ASKS = frozenset({
     "systemctl", "pg_isready", "lsof", "fuser", "jq", "getopts",
 })  # fmt: skip
 """What they are given of a segment is looked at or renamed: that may end as storing did, or not."""
+_STARTS = frozenset({"start", "restart", "reload-or-restart"})
 _SPOOLERS = frozenset({
     "at", "batch", "tsp", "ts-spool", "nq", "daemonize", "systemd-run", "setsid", "start-stop-daemon",
 })  # fmt: skip
-_SHELL_WAITS = frozenset({"--wait", "--pipe", "--scope", "-P", "--pty", "-t"})
 _CURL_SENDS = re.compile(r"-[a-zA-Z]*T.*|--upload-file(=.*)?|--data-binary|--data|-d|-F|--form")
 _CURL_FETCHES = re.compile(r"-[a-zA-Z]*o|--output(=.*)?")
 _CURL_FAILS = re.compile(
@@ -95,9 +96,9 @@ def role_of(
     return Role.SAYS_YES if _says_yes(name, words, output) else Role.STORES
 
 
-def names_itself(name: str) -> bool:
-    """Whether how it ends is an answer, whatever it is about."""
-    return name in _ASKS
+def names_itself(name: str, words: Sequence[str]) -> bool:
+    """Whether how it ends is an answer, whatever it is about. `systemctl start` is none: it waits."""
+    return name in _ASKS and not (name == "systemctl" and not _STARTS.isdisjoint(words))
 
 
 def does(name: str) -> bool:
@@ -135,7 +136,7 @@ def _detaches(name: str, words: Sequence[str]) -> bool:
     if name not in _SPOOLERS:
         return False
     if name == "systemd-run":
-        return not any(word in _SHELL_WAITS for word in words)
+        return UNIT_IS_WAITED_FOR.isdisjoint(words)
     if name == "setsid":
         return any(word in ("-f", "--fork") for word in words)
     if name == "start-stop-daemon":

@@ -161,7 +161,7 @@ def _by_role(
         if role is not Role.STORES:
             lost = replace(lost, status=WELL)
         return [runs.stored(well, store), lost]
-    if role is not Role.WASTES and not does(name) and not names_itself(name):
+    if role is not Role.WASTES and not does(name) and not names_itself(name, left.words):
         runs.may_store()
     if role is Role.ASKS:
         return [well, failed] if place.checked or _about_segment(left.words) else [well]

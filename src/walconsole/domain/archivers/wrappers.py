@@ -1,6 +1,7 @@
 """Programs that run what stands behind them (env, envdir, sudo, flock, `sh -c`), and what they leave it.
 
-Their manual pages: env(1), sudo(8), su(1), runuser(1), setpriv(1), timeout(1), flock(1), chpst(8), envdir(8).
+Their manual pages: env(1), sudo(8), su(1), runuser(1), setpriv(1), timeout(1), flock(1), chpst(8), envdir(8),
+systemd-run(1); pg_tde_archive_decrypt's `--help`.
 """
 
 import re
@@ -54,6 +55,11 @@ _WITH_VALUE = {
     "s6-envdir": frozenset[str](),
     "gosu": frozenset[str](),
     "su-exec": frozenset[str](),
+    "busybox": frozenset[str](),
+    "systemd-run": frozenset({
+        "-u", "-p", "-E", "-H", "-M", "--unit", "--property", "--setenv", "--uid", "--gid", "--nice",
+        "--slice", "--description", "--working-directory", "--service-type", "--host", "--machine",
+    }),
 }  # fmt: skip
 """Wrappers: they run what comes behind their options, of which these take a word."""
 _OWN_WORDS = {
@@ -63,7 +69,7 @@ _OWN_WORDS = {
 _ASSIGNS = frozenset({"env", "sudo", "doas"})
 _USER = frozenset({
     ("sudo", "-u"), ("sudo", "--user"), ("doas", "-u"), ("chpst", "-u"), ("runuser", "-u"),
-    ("runuser", "--user"), ("setpriv", "--reuid"),
+    ("runuser", "--user"), ("setpriv", "--reuid"), ("systemd-run", "--uid"),
 })  # fmt: skip
 _FOLDER = frozenset({("env", "-C"), ("env", "--chdir"), ("sudo", "-D"), ("sudo", "--chdir")})
 _ROOT = frozenset({("chpst", "-/"), ("sudo", "-R"), ("sudo", "--chroot")})
@@ -71,6 +77,8 @@ _VALUED_BY_SU = frozenset(
     {"-s", "--shell", "-g", "--group", "-G", "--supp-group", "-w", "-C", "--session-command"}
 )
 _MOST_WRAPPERS = 12
+UNIT_IS_WAITED_FOR = frozenset({"--wait", "--pipe", "--scope", "-P", "--pty", "-t"})
+"""systemd-run(1): without one of them it ends once the unit has begun."""
 
 
 @dataclass(slots=True)
@@ -100,6 +108,11 @@ def unwrapped(left: Unwrapped, line: str, look: Look) -> Unwrapped:
             return _of_su(left, look)
         if name in SHELLS:
             return _of_shell(left)
+        if name == "pg_tde_archive_decrypt" and len(left.words) == 4:  # the last one is an archive command
+            left.text = re.sub(r"%(%|(?=[pf]))", "%", left.words[3])
+            return left
+        if name == "systemd-run" and not UNIT_IS_WAITED_FOR & set(left.words):
+            return left
         if name == "command" and left.words[1:2] not in (["-v"], ["-V"]):
             left.words = left.words[1:]
         elif name in _WITH_VALUE:
@@ -232,6 +245,14 @@ def _split(text: str) -> Iterator[str]:
     return (UNKNOWN if token.computed else token.text for token in tokens(text) if isinstance(token, Word))
 
 
+def _of_unit(options: Sequence[tuple[str, str]]) -> Environment:
+    """The manager's environment, and not the one that systemd-run has itself."""
+    given = (value.partition("=") for option, value in options if option in ("-E", "--setenv"))
+    return opened("what systemd-run gives of the environment is not known") | {
+        name: Found(value, "systemd-run -E") for name, equals, value in given if equals
+    }
+
+
 def _apply(
     left: Unwrapped, name: str, options: Sequence[tuple[str, str]], taken: Sequence[str], look: Look
 ) -> None:
@@ -251,6 +272,15 @@ def _apply(
             left.environment.pop(value, None)
         elif (name, option) in _FOLDER:
             left.folder = within(left.folder, value)
-    if name in ("envdir", "s6-envdir"):
+    _give(left, name, options, taken, look)
+
+
+def _give(
+    left: Unwrapped, name: str, options: Sequence[tuple[str, str]], taken: Sequence[str], look: Look
+) -> None:
+    """The environment of those that make one."""
+    if name == "systemd-run":
+        left.environment = _of_unit(options)
+    elif name in ("envdir", "s6-envdir"):
         for word in taken:
             left.environment |= look.read_folder_as_environment(within(left.folder, word))
