@@ -7,7 +7,7 @@ Never raises. What changes anything is told apart: `pgbackrest check` switches W
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from walconsole.domain.archivers.expansion import UNKNOWN
 from walconsole.domain.archivers.s3_clients import words_of
@@ -18,9 +18,10 @@ from walconsole.domain.redaction import may_hold_secret
 _S3 = re.compile(r"s3://[^\s'\"]+")
 _SHELL = re.compile(r"[$`%]|\A[;&|]+\Z")
 """What only the shell or PostgreSQL fills in."""
+_SETS = frozenset({".", "source", "export", "eval", "declare", "typeset"})
 _PROBACKUP = "pg_probackup"
 """Debian adds a version to the program's name."""
-_ALIASES = {"walg": "wal-g", "wal-g-pg": "wal-g"}
+_ALIASES = {"walg": "wal-g"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ def own_commands(words: Sequence[str], data_directory: str = "", program: str = 
             continue
         tool = _ALIASES.get(tool, tool)
         tool = _PROBACKUP if tool.startswith(_PROBACKUP) else tool
+        tool = "wal-g" if tool.startswith("wal-g-") else tool
         maker = _MAKERS.get(tool)
         if maker is not None:
             before, rest = [each for each in words[:at] if not _fills(each)], tuple(words[at + 1 :])
@@ -68,12 +70,12 @@ def own_commands(words: Sequence[str], data_directory: str = "", program: str = 
 
 
 def of_text(command: str, data_directory: str = "", program: str = "") -> OwnCommands:
-    """The same by an archive command's text."""
+    """The same by an archive command's text; none where a command before it sets what the tool needs."""
     try:
         words = shlex.split(command)
     except ValueError:
         return NO_COMMANDS
-    return own_commands(words, data_directory, program)
+    return NO_COMMANDS if _SETS & set(words) else own_commands(words, data_directory, program)
 
 
 def _fills(word: str) -> bool:
@@ -100,6 +102,8 @@ def _tells_secret(option: str) -> bool:
 def _s3_place(asked: _Asked) -> str:
     """The folder that the segments are put into, with a slash at its end; empty where a run alone tells."""
     found = next((match[0] for word in asked.words if (match := _S3.search(word)) is not None), "")
+    if "sync" in asked.words:
+        found = f"{found.rstrip('/')}/"
     folder = re.split(rf"[$`%{UNKNOWN}]", found)[0].rpartition("/")[0]
     return "" if not folder or folder in ("s3:", "s3:/") else f"{folder}/"
 
@@ -181,7 +185,9 @@ def _barman(asked: _Asked) -> OwnCommands:
 
 def _pghoard(asked: _Asked) -> OwnCommands:
     """Its daemon takes the base backups by itself, and expires them."""
-    listed = asked.by("pghoard_restore", "list-basebackups", "--config", "/var/lib/pghoard/pghoard.json")
+    site = asked.options[:2]
+    words = ("list-basebackups", "--config", "/var/lib/pghoard/pghoard.json", *site)
+    listed = replace(asked, options=()).by("pghoard_restore", *words)
     return OwnCommands(look=listed, restore=listed)
 
 

@@ -60,8 +60,9 @@ def tool_name(snapshot: Snapshot) -> str:
 def own_command(snapshot: Snapshot, name: str) -> tuple[str, ...]:
     """The tool's own command to `look`, `verify`, `backup`, …, typed as root; none where none is known."""
     found = found_copy(snapshot)
-    asked = found.command(name) if found is not None else ""
-    if not asked:
+    if found is not None:  # what it left out would not run as it stands
+        asked = found.command(name)
+    else:
         asked = dict(of_text(command_in_force(snapshot), data_directory(snapshot)).named()).get(name, "")
     return (as_server(snapshot, asked),) if asked else ()
 
