@@ -2,7 +2,6 @@
 basic_archive, pg_probackup, pghoard.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from walconsole.domain.archivers.places import (
     encryption_of,
     endpoint_url,
     home_of,
+    json_of,
     key_template,
     region_of,
 )
@@ -283,7 +283,7 @@ def pghoard(call: Call, look: Look) -> ArchiveTarget | None:
     tool, site = Found("pghoard", call.source), options.get("--site", "")
     file = look.file(_PGHOARD)
     try:
-        document = json.loads(file.text) if file is not None else {}
+        document = json_of(file.text) if file is not None else {}
         sites = document["backup_sites"]
         site = site or next(iter(sites))
         found = sites[site]

@@ -76,13 +76,15 @@ class Wanted:
 class Look:
     """Asks `seen`, and notes in `wanted` what it lacks and in `notes` what could not be read.
 
-    `command` is the archive command that all begins with, empty where there is none.
+    `command` is the archive command that all begins with, empty where there is none. `cut` are files that
+    were asked for, and read up to a part of them: whoever counts on it empties it before.
     """
 
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
         self.wanted = Wanted()
         self.notes: dict[str, None] = {}
+        self.cut: dict[str, None] = {}
         self.command = ""
 
     def note(self, text: str) -> None:
@@ -128,6 +130,7 @@ class Look:
             return None
         if found.cut:
             self.note(f"{path} is long: only its beginning was read")
+            self.cut[path] = None
         return found
 
     def first(self, *paths: str) -> FileText | None:

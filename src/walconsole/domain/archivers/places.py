@@ -1,8 +1,10 @@
 """Parts that the tools' modules share: INI files with their lines, S3 addresses, key templates, suffixes."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from walconsole.domain.archivers.expansion import UNKNOWN, shown
@@ -54,6 +56,14 @@ def sections(file: FileText) -> dict[str, Section]:
     return found
 
 
+def json_of(text: str) -> Any:
+    """A JSON document. Raises ValueError, also where it is nested too deeply to be one of a tool's."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 @dataclass(frozen=True, slots=True)
 class KeyTemplate:
     """Where a file of the name `%f` is stored: the prefix (empty or with a slash at its end) that is known.
@@ -77,6 +87,7 @@ def key_template(path: str, *, folder: bool = False) -> KeyTemplate:
     prefix = path[:place].rpartition("/")[0]
     prefix = f"{prefix}/" if prefix else ""
     rest = shown(path[len(prefix) :].replace("%p", "%f"))
+    rest = f"{rest}%f" if rest.endswith("/") else rest  # a folder for each segment
     return KeyTemplate(prefix, rest, rest.rpartition("%f")[2])
 
 
@@ -95,7 +106,7 @@ def is_bucket(text: str) -> bool:
 
 def endpoint_url(text: str, scheme: str = "https") -> str:
     """`scheme://host[:port]` of an endpoint as tools write it; empty where it is none or is computed."""
-    if not text or UNKNOWN in text:
+    if not text or not text.isprintable():  # urlsplit takes line ends out; the tools do not
         return ""
     try:
         parts = urlsplit(text if "://" in text else f"{scheme}://{text}")

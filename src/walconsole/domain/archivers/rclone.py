@@ -125,7 +125,7 @@ def target(call: Call, look: Look) -> ArchiveTarget | None:
     if verb in ("copyto", "moveto", "rcat"):
         template = key_template(found.path)
     else:
-        template = key_template(found.path.rstrip("/") + "/", folder=True)
+        template = key_template(f"{found.path.rstrip('/')}/%f")
     store = found.store(template.prefix)
     return ArchiveTarget(
         Found("rclone", call.source),

@@ -3,7 +3,6 @@
 What each reads, in which order, is in its documentation and was tried (awscli 1.46, s3cmd 2.4, s5cmd 2.3).
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, urlsplit
@@ -23,6 +22,7 @@ from walconsole.domain.archivers.places import (
     home_of,
     is_bucket,
     is_numeric,
+    json_of,
     key_template,
     region_of,
     s3_url,
@@ -332,7 +332,7 @@ def _mc_alias(
     path = look.path(f"{where.value if where else home_of(call.environment, look) + '/.mc'}/config.json")
     file = look.file(path)
     try:
-        document = json.loads(file.text) if file is not None else {}
+        document = json_of(file.text) if file is not None else {}
         found = document["aliases"][alias]
         endpoint = endpoint_url(str(found["url"]))
         access, secret_key = str(found["accessKey"]), str(found["secretKey"])

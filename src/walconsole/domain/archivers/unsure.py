@@ -5,7 +5,7 @@ the command tells (variables from a file that cannot be read, what sudo leaves),
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from walconsole.domain.archivers.calls import Call
@@ -30,12 +30,17 @@ _SECRET = re.compile(r"KEY|SECRET|TOKEN|PASS")
 _PREFIXES = ("--repo", "--walg-", "--s3-")
 
 
-def doubted(call: Call, target: ArchiveTarget) -> ArchiveTarget:
-    """The same, or with a place that is not read where only the run of `call` tells which it is."""
+def doubted(call: Call, target: ArchiveTarget, cut: Collection[str] = ()) -> ArchiveTarget:
+    """The same, or with a place that is not read where only the run of `call` tells which it is.
+
+    `cut` are the tool's files that were not read whole.
+    """
     store = target.store
     if isinstance(store, UnreadStore):
         return target
-    why = _computed(call) or (_open(call) if _by_default(store) else "")
+    why = _computed(call)
+    if not why and _by_default(store):
+        why = f"of {min(cut)} only the beginning was read" if cut else _open(call)
     if not why:
         return target
     place = f"s3://{store.bucket.value}/{store.prefix.value}" if isinstance(store, S3Store) else str(store)

@@ -3,7 +3,6 @@
 wal-g internal/configure.go, internal/storage_adapter.go: the first storage that is set, in their order.
 """
 
-import json
 import re
 from collections.abc import Mapping
 
@@ -16,6 +15,7 @@ from walconsole.domain.archivers.places import (
     credentials,
     endpoint_url,
     home_of,
+    json_of,
     region_of,
     s3_url,
     value_of,
@@ -50,16 +50,19 @@ def _file_values(file: FileText) -> dict[str, Found[str]]:
         match = _LINE.match(line)
         if match is not None and not match[2].startswith(("{", "[")):
             found[match[1]] = Found(match[2].strip("\"'"), f"{file.path} line {number}")
-    if not found and file.text.lstrip().startswith("{"):
-        try:
-            document = json.loads(file.text)
-        except ValueError:
-            return {}
-        if isinstance(document, dict):
-            found = {
-                key: Found(str(value), file.path) for key, value in document.items() if isinstance(key, str)
-            }
-    return found
+    if not file.text.lstrip().startswith("{"):
+        return found
+    try:
+        document = json_of(file.text)
+    except ValueError:
+        return found
+    if not isinstance(document, dict):
+        return {}
+    return {
+        key: Found(str(value), found[key].source if key in found else file.path)
+        for key, value in document.items()
+        if value is not None
+    }
 
 
 def _values(call: Call, look: Look) -> dict[str, Found[str]]:

@@ -26,6 +26,10 @@ kept() {
 text() {
     say file "$1"
     if [ ! -e "$1" ]; then
+        if [ -L "$1" ] && ! readlink -f -- "$1" >/dev/null 2>&1; then
+            say file.why 'it is a symbolic link that leads nowhere'
+            return
+        fi
         # a folder above it that may not be entered hides it
         above=${1%/*}
         while [ -n "$above" ] && [ ! -e "$above" ]; do above=${above%/*}; done
@@ -38,6 +42,9 @@ text() {
     fi
     if [ ! -f "$1" ]; then say file.why 'it is no regular file' && return; fi
     if [ ! -r "$1" ]; then say file.why "mode $(stat -L -c '%a, owner %U:%G' -- "$1" 2>/dev/null)" && return; fi
+    if [ -s "$1" ] && ! head -c 4096 -- "$1" 2>/dev/null | grep -Iq ''; then
+        say file.why 'it is no text: it holds NULs' && return
+    fi
     case $bare${1##*/} in
         1*SECRET* | 1*_KEY* | 1*TOKEN* | 1*PASS*) say file.text '(not-read)' && return ;;
     esac
@@ -50,6 +57,11 @@ text() {
 
 folder() {
     say folder "$1"
+    if [ -d "$1" ] && { [ ! -r "$1" ] || [ ! -x "$1" ]; }; then
+        say file "$1"
+        say file.why "the folder may not be entered: mode $(stat -L -c '%a, owner %U:%G' -- "$1" 2>/dev/null)"
+        return
+    fi
     count=0
     for each in "$1"/*; do
         [ -f "$each" ] || continue
@@ -70,11 +82,13 @@ program() {
     esac
     [ -e "$place" ] || return 0
     say program.path "$place"
-    [ -r "$place" ] || return 0
+    # a pipe would keep whoever reads it waiting
+    { [ -f "$place" ] && [ -r "$place" ]; } || return 0
     case $(head -c 4 -- "$place" 2>/dev/null | od -An -c | tr -d ' ') in
         177ELF) ;;
         *)
-            if [ -f "$place" ] && head -c 4096 -- "$place" | grep -Iq ''; then
+            # an empty one a shell runs, too, and it ends well
+            if [ ! -s "$place" ] || head -c 4096 -- "$place" | grep -Iq ''; then
                 say program.script 1
                 text "$place"
             fi
