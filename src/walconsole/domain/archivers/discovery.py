@@ -168,7 +168,7 @@ def _of_command(settings: Settings, look: Look) -> tuple[ArchiveTarget, ...]:
     for call in calls_of(settings.command, look, COMMAND):
         _read(call, look, gathered, 0)
     if not gathered.found:
-        return tuple(gathered.unknown)
+        return tuple(gathered.unknown or gathered.perhaps)
     for each in gathered.unknown:
         if each.tool.value in gathered.given:
             look.note(f"besides, {each.tool.value} is given what is archived: {_why(each)}")
@@ -181,10 +181,14 @@ def _why(target: ArchiveTarget) -> str:
 
 @dataclass(slots=True)
 class _Gathered:
-    """`found` are places, `unknown` the programs of which it is not known; `given`: those with a segment."""
+    """`found` are places, `unknown` the programs of which it is not known; `given`: those with a segment.
+
+    `perhaps`: those that are given none, and may fetch it themselves.
+    """
 
     found: list[ArchiveTarget] = field(default_factory=list)
     unknown: list[ArchiveTarget] = field(default_factory=list)
+    perhaps: list[ArchiveTarget] = field(default_factory=list)
     given: set[str] = field(default_factory=set)
 
 
@@ -208,20 +212,23 @@ def _read(call: Call, look: Look, gathered: _Gathered, depth: int) -> None:
             gathered.unknown.append(
                 _unknown(name, call.source, "the run of the command alone tells what it is")
             )
-    elif call.given and (why := programs.why_not_read(call)):
+    elif why := programs.why_not_read(call):
         _note_given(call, gathered)
-        gathered.unknown.append(_unknown(call.name, call.source, why))
+        place = _unknown(call.name, call.source, why, programs.place_named(call))
+        (gathered.unknown if call.given else gathered.perhaps).append(place)
     elif call.name not in _NOTHING:
         _by_script(call, look, gathered, depth)
 
 
 def _by_reader(call: Call, reader: Reader, look: Look, gathered: _Gathered) -> None:
+    look.cut.clear()
     read = [_by(call, target) for target in reader(call, look)]
     own = typed(call, look.command, look) if read else NO_COMMANDS
-    targets = [doubted(call, replace(target, commands=own)) for target in read]
+    targets = [doubted(call, replace(target, commands=own), look.cut) for target in read]
     gathered.found = passing.left_by_compressor(call, gathered.found)
-    if not targets and call.given and not passing.into_nothing(call):
-        gathered.unknown.append(_unknown(call.name, call.source, programs.why_no_place(call)))
+    if not targets and not passing.into_nothing(call) and (call.given or programs.may_fetch(call)):
+        why = programs.why_no_place(call)
+        (gathered.unknown if call.given else gathered.perhaps).append(_unknown(call.name, call.source, why))
     if call.user and call.user != look.seen.user and targets:
         look.note(f"{call.name} runs as {call.user}: what lies in that user's home is not read")
     gathered.found = passing.left_by_mv(call, gathered.found, targets)
@@ -292,6 +299,11 @@ def _follow(call: Call, script: FileText, look: Look, gathered: _Gathered, depth
         gathered.found += _ours(call, script, look)
         return
     interpreter = _interpreter(script.text)
+    if interpreter.endswith("\r"):
+        look.note(
+            f"{script.path} has the line ends of Windows (CRLF): a shell does not run it as it is meant"
+        )
+        interpreter = interpreter.rstrip("\r")
     if interpreter not in SHELLS | {"env"}:
         why = f"{script.path} is a program for {interpreter}: it is not followed"
         gathered.unknown.append(_unknown(call.name, call.source, why))
@@ -312,6 +324,8 @@ def _reader(call: Call) -> Reader | None:
         return _one(local_tools.probackup)
     if name.startswith("rclone-v"):
         return _BY_NAME["rclone"]
+    if name.startswith("wal-g-"):  # as its releases call it: wal-g-pg-ubuntu-22.04-amd64
+        return _BY_NAME["wal-g"]
     return _one(local_tools.target) if local_tools.stores_by_itself(call) else None
 
 
@@ -331,8 +345,9 @@ def _not_followed(call: Call, look: Look, unknown: list[ArchiveTarget], path: st
     unknown.append(_unknown(call.name, call.source, why))
 
 
-def _unknown(name: str, source: str, why: str) -> ArchiveTarget:
-    return ArchiveTarget(Found(safe(name), source), UnreadStore(Found("an unknown place", source), safe(why)))
+def _unknown(name: str, source: str, why: str, place: str = "") -> ArchiveTarget:
+    what = Found(safe(place) or "an unknown place", source)
+    return ArchiveTarget(Found(safe(name), source), UnreadStore(what, safe(why)))
 
 
 def _interpreter(text: str) -> str:
@@ -340,7 +355,9 @@ def _interpreter(text: str) -> str:
     first = text.partition("\n")[0]
     if not first.startswith("#!"):
         return "sh"
-    words = [word.rpartition("/")[2] for word in first[2:].split()]
+    words = [word.rpartition("/")[2] for word in re.split(r"[ \t]+", first[2:].strip(" \t"))]
+    if words[:1] == ["busybox"]:
+        words = words[1:]
     if words[:1] == ["env"]:
         words = [word for word in words[1:] if not word.startswith("-")]
     return words[0] if words else "sh"

@@ -1,6 +1,11 @@
 """Programs that people archive with, and whose place is not read: why not, in words."""
 
+import re
+from collections.abc import Callable, Mapping
+
 from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.expansion import shown
+from walconsole.domain.archivers.s3_clients import words_of
 
 _CONTAINER = "what it runs inside a container is not followed"
 _REPOSITORY = "its repository holds snapshots of its own format, and no segments: it is not read"
@@ -36,3 +41,79 @@ def why_no_place(call: Call) -> str:
     if call.name in ("ssh", "sftp"):
         return f"what {call.name} has the other host do is not followed"
     return _PASSAGE
+
+
+def may_fetch(call: Call) -> bool:
+    """Whether a tool that is known, and is given no segment, may come for it by itself."""
+    return call.name in _FETCHES
+
+
+_FETCHES = frozenset({"ssh", "sftp", "scp", "rsync", "rclone", "aws", "s3cmd", "s5cmd", "s4cmd", "mc"})
+_VALUED = {
+    "az": frozenset({"--account-name", "--container-name", "-c", "--name", "-n", "--file", "-f"}),
+    "oci": frozenset({"-bn", "--bucket-name", "-ns", "--namespace", "--file", "--name"}),
+    "restic": frozenset({"-r", "--repo", "--stdin-filename", "--tag", "--password-file"}),
+    "rustic": frozenset({"-r", "--repository", "--repo"}),
+    **dict.fromkeys(
+        ("docker", "podman"), frozenset({"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir"})
+    ),
+}
+_ADDRESS = re.compile(r"(?:https?|ftps?|sftp|scp|file|webdavs?|rsync|b2|s3|gs|oss|cos|obs)://[^\s;,'\"]+")
+
+
+def place_named(call: Call) -> str:
+    """Where it sends a segment as far as its own words say that; empty where they do not.
+
+    No user, no password and no query of an address is in it.
+    """
+    options, plain = words_of(call.words, _VALUED.get(call.name, frozenset()))
+    maker = _PLACES.get(call.name)
+    named = maker(options, plain) if maker is not None else ""
+    address = _ADDRESS.search(named or " ".join(call.words))
+    found = (address[0] if address is not None else named).partition("?")[0]
+    return shown(re.sub(r"(?<=//)[^/@]*@", "", found)).replace("%f", "").rstrip("/")
+
+
+def _azure(options: Mapping[str, str], _plain: list[str]) -> str:
+    account = options.get("--account-name", "")
+    container = options.get("--container-name") or options.get("-c") or ""
+    return (
+        f"https://{account}.blob.core.windows.net/{container}"
+        if account
+        else f"container {container}".strip()
+    )
+
+
+def _oracle(options: Mapping[str, str], _plain: list[str]) -> str:
+    bucket = options.get("-bn") or options.get("--bucket-name") or ""
+    return f"bucket {bucket}" if bucket else ""
+
+
+def _behind(what: str, *verbs: str) -> Callable[[Mapping[str, str], list[str]], str]:
+    """`what` it is, and what stands behind the first of the verbs."""
+
+    def found(_options: Mapping[str, str], plain: list[str]) -> str:
+        at = next((number for number, word in enumerate(plain) if word in verbs), len(plain))
+        return f"{what} {plain[at + 1]}" if at + 1 < len(plain) else ""
+
+    return found
+
+
+def _repository(options: Mapping[str, str], _plain: list[str]) -> str:
+    return options.get("-r") or options.get("--repo") or options.get("--repository") or ""
+
+
+def _borg(_options: Mapping[str, str], plain: list[str]) -> str:
+    return next((word.partition("::")[0] for word in plain if "::" in word), "")
+
+
+_PLACES: Mapping[str, Callable[[Mapping[str, str], list[str]], str]] = {
+    "az": _azure,
+    "oci": _oracle,
+    "b2": _behind("bucket", "upload", "upload-file"),
+    "swift": _behind("container", "upload"),
+    "restic": _repository,
+    "rustic": _repository,
+    "borg": _borg,
+    **dict.fromkeys(("docker", "podman"), _behind("the container", "exec")),
+}

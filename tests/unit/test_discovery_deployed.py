@@ -1,0 +1,67 @@
+"""Archive commands as they are deployed: found rightly, or named and not read."""
+
+import pytest
+
+from tests.data.deployed import FORMS, PGBACKREST, Form
+from tests.unit.host_of_files import Host
+from walconsole.domain.archivers.discovery import Settings, stores_nothing
+from walconsole.domain.archivers.target import ArchiveTarget, Discovery, FolderStore, S3Store, UnreadStore
+
+pytestmark = pytest.mark.cases("Archive commands as they are deployed, by public repositories")
+
+
+def found(form: Form) -> Discovery:
+    return Host(form.files, form.environ).find_out(Settings(form.command))
+
+
+@pytest.mark.parametrize("form", FORMS, ids=[f"{at}: {form.where}" for at, form in enumerate(FORMS)])
+def test_what_it_says_is_so_or_said_to_be_unread(form: Form) -> None:
+    discovery = found(form)
+    (target,) = discovery.targets
+    assert target.tool.value == form.tool
+    if form.why:
+        assert isinstance(target.store, UnreadStore), target.store
+        assert form.why in target.store.why
+        assert str(target.store).startswith(form.store)
+    else:
+        assert isinstance(target.store, S3Store | FolderStore), target.store
+        assert str(target.store) == form.store
+        assert target.encryption is None or target.encryption.value == form.encryption
+    _agrees(target, form)
+    commands = dict(target.commands.named())
+    assert "HIDDEN" not in repr((discovery, str(target.store), commands, discovery.notes))
+    assert not stores_nothing(form.command)
+
+
+def _agrees(target: ArchiveTarget, form: Form) -> None:
+    """Where the form says more."""
+    if form.layout:
+        assert target.layout is not None
+        assert target.layout.value == form.layout
+    if form.compression:
+        assert target.compression is not None
+        assert target.compression.value == form.compression
+    if form.look is not None:
+        assert target.commands.look == form.look
+
+
+def test_sixty_forms_and_more_of_thirty_tools() -> None:
+    assert len(FORMS) >= 60
+    assert len({form.tool for form in FORMS}) >= 25
+
+
+@pytest.mark.parametrize("library", ["pg_tde", "orioledb", "/usr/lib/postgresql/17/lib/pagestore.so"])
+def test_a_library_that_is_not_known_is_named(library: str) -> None:
+    (target,) = Host({}).find_out(Settings(library=library)).targets
+    assert isinstance(target.store, UnreadStore)
+    assert target.tool.value == library.rpartition("/")[2].removesuffix(".so")
+    assert "not known here" in target.store.why
+
+
+BOTH = f"scp %p t@h:/a/%f && {'pgbackrest --stanza=main archive-push %p'}"
+
+
+def test_what_is_copied_by_hand_and_by_a_tool_are_two_copies() -> None:
+    discovery = Host(PGBACKREST).find_out(Settings(BOTH))
+    assert [str(each.store) for each in discovery.targets] == ["t@h:/a", "/srv/repo"]
+    assert "several archive: scp, pgBackRest" in discovery.notes
