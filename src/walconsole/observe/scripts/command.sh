@@ -44,7 +44,7 @@ in_path() {
 
 # interpreter FILE: why the interpreter that its first line names cannot be run, in `why`.
 interpreter() {
-    IFS= read -r first <"$1" 2>/dev/null || return 0
+    first=$(head -c 256 -- "$1" 2>/dev/null | tr -d '\000' | head -n 1)
     case $first in '#!'*) ;; *) return 0 ;; esac
     case $first in *"$carriage"*) why='its first line ends in a carriage return (CRLF line ends)' && return 0 ;; esac
     first=${first#'#!'}
@@ -72,6 +72,8 @@ look_program() {
     say program.stat "$(stat -L -c '%a %U %Y' -- "$place" 2>/dev/null)"
     if [ -d "$place" ]; then
         why='it is a folder'
+    elif [ ! -f "$place" ]; then
+        why='it is no regular file' # a pipe or a device would keep whoever reads it
     elif [ -x "$place" ]; then
         interpreter "$place"
     else
@@ -81,7 +83,7 @@ look_program() {
         esac
     fi
     if [ -n "$why" ]; then say program.why "$why"; else say program.ok 1; fi
-    [ -n "$script" ] || [ ! -r "$place" ] || [ "$(head -c 2 -- "$place" 2>/dev/null | tr -d '\000')" != '#!' ] || {
+    [ -n "$script" ] || [ ! -f "$place" ] || [ ! -r "$place" ] || [ "$(head -c 2 -- "$place" 2>/dev/null | tr -d '\000')" != '#!' ] || {
         script=$place
         printf '\001program.script '
         head -c 65536 -- "$place" | tr -d '\000\001'
@@ -89,7 +91,10 @@ look_program() {
     }
 }
 
-# places FILE: remote, key and value of what says where each remote is, between tabs.
+# beginning FILE: as much of it as a configuration may be long.
+beginning() { head -c 1048576 -- "$1" 2>/dev/null | tr -d '\000'; }
+
+# places: of standard input, remote, key and value of what says where each remote is, between tabs.
 places() {
     awk '
         /^[[:space:]]*\[/ { remote = $0; sub(/^[^[]*\[/, "", remote); sub(/\].*/, "", remote); next }
@@ -99,7 +104,7 @@ places() {
             sub(/^[[:space:]]*/, "", key)
             sub(/^[^=]*=[[:space:]]*/, "", value)
             if (key == "endpoint" || key == "region" || key == "provider") print remote "\t" key "\t" value
-        }' "$1"
+        }'
 }
 
 look_config() {
@@ -109,10 +114,12 @@ look_config() {
     if [ -e "$place" ]; then
         say config.exists 1
         say config.at "$(stat -L -c %Y -- "$place" 2>/dev/null)"
-        if [ -r "$place" ]; then
+        if [ ! -f "$place" ]; then
+            say config.why 'it is no regular file'
+        elif [ -r "$place" ]; then
             say config.readable 1
-            say config.places "$(places "$place" 2>/dev/null | head -n 300)"
-            say config.sections "$(sed -n 's/^[[:space:]]*\[\([^]]*\)\].*/\1/p' "$place" 2>/dev/null | head -n 100)"
+            say config.places "$(beginning "$place" | places | head -n 300)"
+            say config.sections "$(beginning "$place" | sed -n 's/^[[:space:]]*\[\([^]]*\)\].*/\1/p' | head -n 100)"
         else
             say config.why "mode $(stat -L -c '%a, owner %U:%G' -- "$place" 2>/dev/null)"
         fi
@@ -138,9 +145,9 @@ look_room() {
 # look_stops: the files by which pgBackRest was told to stop, below lock-path of its configuration.
 look_stops() {
     for file in "$pgbackrest" /etc/pgbackrest/pgbackrest.conf /etc/pgbackrest.conf; do
-        if [ -r "$file" ]; then break; fi
+        if [ -f "$file" ] && [ -r "$file" ]; then break; fi
     done
-    locks=$(sed -n 's/^[[:space:]]*lock-path[[:space:]]*=[[:space:]]*//p' "$file" 2>/dev/null | head -n 1)
+    [ ! -f "$file" ] || locks=$(beginning "$file" | sed -n 's/^[[:space:]]*lock-path[[:space:]]*=[[:space:]]*//p' | head -n 1)
     for stop in "${locks:-/tmp/pgbackrest}"/*.stop; do if [ -e "$stop" ]; then printf '%s\n' "$stop"; fi; done
 }
 
