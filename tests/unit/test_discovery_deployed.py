@@ -65,3 +65,18 @@ def test_what_is_copied_by_hand_and_by_a_tool_are_two_copies() -> None:
     discovery = Host(PGBACKREST).find_out(Settings(BOTH))
     assert [str(each.store) for each in discovery.targets] == ["t@h:/a", "/srv/repo"]
     assert "several archive: scp, pgBackRest" in discovery.notes
+
+
+def test_what_the_shell_keeps_to_itself_is_said() -> None:
+    """A file of plain assignments that is read in: WAL-G finds no storage, and says nothing of why."""
+    for before, kept in (
+        (". /e;", True),
+        ("set -a; . /e;", False),
+        (". /e; export WALG_FILE_PREFIX;", False),
+    ):
+        found = Host({"/e": "WALG_FILE_PREFIX=/srv/w\nOTHER=x\n"}).find_out(
+            Settings(f"{before} wal-g wal-push %p")
+        )
+        said = [each for each in found.notes if "not exported" in each]
+        assert bool(said) == kept, (before, found)
+        assert all(each.startswith("WALG_FILE_PREFIX: set in") for each in said)

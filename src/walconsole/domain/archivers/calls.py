@@ -32,6 +32,7 @@ from walconsole.domain.archivers.shell_words import (
     without_functions,
 )
 from walconsole.domain.archivers.target import Found
+from walconsole.domain.archivers.whence import VARIABLES_THAT_SAY_WHERE
 from walconsole.domain.archivers.wrappers import ASSIGNMENT, Unwrapped, unwrapped
 
 MOST_CALLS = 200
@@ -57,7 +58,8 @@ class Call:
     `environment` is all that it inherits, `user` who runs it where that is another (sudo), `output` the file
     that its standard output goes to, `piped` the programs before it in its pipeline, `source` where it is.
     `folder` is where it runs (empty: in the data directory; UNKNOWN: a run tells), `perhaps`: it may not run.
-    `fed`: its standard input is the segment, or made from it.
+    `fed`: its standard input is the segment, or made from it. `kept`: variables of tools' that the shell has,
+    and does not hand on.
     """
 
     program: str
@@ -71,6 +73,7 @@ class Call:
     otherwise: Otherwise | None = None
     perhaps: bool = False
     fed: bool = False
+    kept: tuple[str, ...] = ()
 
     @property
     def given(self) -> bool:
@@ -235,10 +238,14 @@ class _Shell:
                     self._course.otherwise(len(self.calls)),
                     self._course.perhaps,
                     self._fed,
+                    tuple(name for name in self._names.variables if self._keeps(name, left.environment)),
                 )
                 self.calls.append(made)
             self._piped.append(name)
             self._fed = self._fed or _names_segment(rest)
+
+    def _keeps(self, name: str, handed_on: Environment) -> bool:
+        return name.startswith(VARIABLES_THAT_SAY_WHERE) and name not in handed_on
 
     def _of_its_own(self, name: str, rest: Sequence[str], line: str) -> bool:
         """Whether it is one of the shell's commands that change what it knows; done, then."""

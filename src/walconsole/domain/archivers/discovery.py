@@ -229,6 +229,11 @@ def _by_reader(call: Call, reader: Reader, look: Look, gathered: _Gathered) -> N
     if not targets and not passing.into_nothing(call) and (call.given or programs.may_fetch(call)):
         why = programs.why_no_place(call)
         (gathered.unknown if call.given else gathered.perhaps).append(_unknown(call.name, call.source, why))
+    if read and call.kept:
+        names = ", ".join(sorted(call.kept))
+        look.note(
+            f"{names}: set in {call.source}'s shell, and not exported, so that {call.name} does not see it"
+        )
     if call.user and call.user != look.seen.user and targets:
         look.note(f"{call.name} runs as {call.user}: what lies in that user's home is not read")
     gathered.found = passing.left_by_mv(call, gathered.found, targets)

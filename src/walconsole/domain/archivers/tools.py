@@ -20,7 +20,7 @@ def takes_backups(tool: str) -> bool:
 
 _TOOLS = (
     ("pgBackRest", r"pgbackrest"),
-    ("WAL-G", r"wal-g|walg"),
+    ("WAL-G", r"wal-g(?:-[\w.-]+)?|walg"),
     ("WAL-E", r"wal-e"),
     ("Barman", r"barman-wal-archive|barman-cloud-wal-archive|barman"),
     ("pgHoard", r"pghoard\w*"),
