@@ -1,5 +1,6 @@
 """A tool's own commands as somebody at a shell types them, with the environment that the server gives."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from shlex import quote
@@ -12,6 +13,8 @@ from walconsole.domain.archivers.places import home_of
 from walconsole.domain.archivers.target import NO_COMMANDS, Found, OwnCommands
 from walconsole.domain.archivers.whence import VARIABLES_THAT_SAY_WHERE
 from walconsole.domain.redaction import may_hold_secret, safe
+
+_ENVDIR = re.compile(r"(?<![\w./-])[\w./-]*(?:envdir|chpst)(?=\s)")
 
 
 def typed(call: Call, command: str, look: Look) -> OwnCommands:
@@ -63,8 +66,9 @@ class _Way:
         sources = {found.source for found in own.values()}
         folders = {source.rpartition("/")[0] for source in sources}
         if len(folders) == 1 and (folder := folders.pop()) in look.seen.folders:
-            program = "chpst -e" if "chpst" in command else "envdir"
-            return cls(f"{program} {quote(folder)} ")
+            found = _ENVDIR.search(command)
+            program = found[0] if found is not None else "envdir"
+            return cls(f"{program}{' -e' if program.endswith('chpst') else ''} {quote(folder)} ")
         files = {source.partition(" line ")[0] for source in sources}
         if len(files) == 1 and (file := files.pop()) in look.seen.files:
             return cls(shell="bash" if "bash" in command or call.source.startswith("/") else "sh", reads=file)
