@@ -13,7 +13,7 @@ from walconsole.command_register import telling_of_requests
 from walconsole.config.resolve import Resolved
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.snapshot import Told
-from walconsole.domain.profile import BucketRole, Profile
+from walconsole.domain.profile import BucketRole, KeySource, Profile
 from walconsole.domain.round_trips import Answer
 from walconsole.droplet.names import names_of
 from walconsole.observe.bucket.lifecycle import PolicyProbe
@@ -216,6 +216,7 @@ def _told(profile: Profile) -> Told:
         second_copy=profile.second_copy,
         spare=str(profile.spare) if profile.spare is not None else "",
         identity=profile.drills.identity,
+        archivers_key=profile.primary.keys.source is KeySource.DROPLET,
     )
     try:
         names = names_of(profile)

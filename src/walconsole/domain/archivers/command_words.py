@@ -57,7 +57,8 @@ _ASSIGNMENT = re.compile(r"\w+\+?=.*", re.DOTALL)
 _COMPUTED = re.compile(r"^%|^[{}\[\]-]")
 _DURATION = re.compile(r"\d+(?:\.\d+)?[smhd]?")
 _CONFIG = re.compile(
-    r"(?:--config[= ]\s*|\bRCLONE_CONFIG=|^\s*config=)(?:'([^']+)'|\"([^\"$]+)\"|([^\s'\"$;]+))", re.MULTILINE
+    r"(?:--config[= ]\s*|\bRCLONE_CONFIG=|^\s*config=)(?:'([^']+)'|\"([^\"$]+)\"|([^\s'\"$;()&|`]+))",
+    re.MULTILINE,
 )
 _TARGET = re.compile(
     r"(?<![\w/.%@:,-])([A-Za-z0-9_][\w.+@-]{0,63})"

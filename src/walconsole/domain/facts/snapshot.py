@@ -208,6 +208,7 @@ class Told:
     restore drill that is worth a warning, None: none is expected. `second_copy`: there is one, or should be.
     `spare` is the host on which drills and recoveries are made, empty: the droplet. `identity` is the file
     there of the secret keys by which encrypted base backups are restored, empty: none is named.
+    `archivers_key`: the primary copy is read by the key that the server's own tool has.
     """
 
     expect_base_backups: bool = True
@@ -219,6 +220,7 @@ class Told:
     second_copy: bool = True
     spare: str = ""
     identity: str = ""
+    archivers_key: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.archivers.ending import hides_failure
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import is_enabled
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Finding, Fix, Severity
 from walconsole.domain.standing.proofs import setting_row
-from walconsole.domain.standing.remedies import RELOAD, command_in_force, is_ours
+from walconsole.domain.standing.remedies import RELOAD, is_ours
+from walconsole.domain.standing.thrown_away import hiding_of
 
 
 def failure_hidden(assessment: Assessment) -> Iterator[Finding]:
@@ -19,17 +18,20 @@ def failure_hidden(assessment: Assessment) -> Iterator[Finding]:
     settings = snapshot.settings.value
     if settings is None or not is_enabled(settings.value("archive_mode")) or is_ours(snapshot):
         return
-    hiding, at = _hiding(snapshot)
+    hiding, at = hiding_of(snapshot)
     if not hiding:
         return
-    how = _how(hiding)
+    how, refused = _how(hiding), assessment.let_go_by
     whose = at.rpartition(" line ")[0] or "the archive command"
     where = f", line {at.rpartition(' ')[2]}" if at else ""
     yield Finding(
         "failure-hidden",
-        Severity.WARNING,
+        Severity.CRITICAL if refused else Severity.WARNING,
         f"{whose} says yes whatever happens: {how} ({hiding}{where})",
-        ("PostgreSQL lets go of a segment as soon as the command ends with 0, stored or not",),
+        (
+            "PostgreSQL lets go of a segment as soon as the command ends with 0, stored or not",
+            *([f"what it stores into takes nothing now: {refused}"] if refused else ()),
+        ),
         f"have {'it' if at else 'archive_command'} end with a failure where storing fails"
         f"{'' if at else ', and reload'}: a segment that could not be stored is kept and tried again",
         Snapshot.discovery if at else Snapshot.settings,
@@ -41,14 +43,6 @@ def failure_hidden(assessment: Assessment) -> Iterator[Finding]:
             else Fix("set it without that, in the file that sets it, and reload", (RELOAD,)),
         ),
     )
-
-
-def _hiding(snapshot: Snapshot) -> tuple[str, str]:
-    """What hides it, and the script's line; both empty where nothing is seen to."""
-    command, found = command_in_force(snapshot), snapshot.discovery.value
-    if found is not None and found.hiding and found.judged == safe(command):
-        return found.hiding[:60], found.hiding_at
-    return safe(hides_failure(command))[:60], ""
 
 
 _ANSWERLESS = ("curl", "nc", "ncat", "netcat", "ftp", "tftp", "sftp", "lftp")
@@ -83,7 +77,9 @@ MODES: tuple[FailureMode, ...] = (
             signal=(
                 "The words of archive_command in force and of the shell scripts that it calls, followed as a "
                 "shell does: every way in which what stores the segment fails ends with 0. Programs in other "
-                "languages are not read, and nothing is said where what only a run tells decides."
+                "languages are not read, and nothing is said where what only a run tells decides. CRITICAL "
+                "where the only place that the command stores into refuses it now: its bucket or folder is "
+                "not there, or the key that the command itself uses is not the store's."
             ),
             fix=(
                 "Take it out, and reload (a script needs no reload). A segment that could not be stored is "

@@ -30,7 +30,7 @@ from walconsole.domain.standing.recovery import (
     restorable_from,
 )
 from walconsole.domain.standing.retention import Retention, retention
-from walconsole.domain.standing.thrown_away import thrown_away_by
+from walconsole.domain.standing.thrown_away import let_go_by, thrown_away_by
 from walconsole.domain.standing.trends import DiskOutlook, disk_outlook
 
 _STEADY_PER_MIN, _STEADY_SHARE = 0.5, 0.05
@@ -66,6 +66,11 @@ class Assessment:
     def thrown_away_by(self) -> str:
         """The archive command where by its own words it stores nothing (`/bin/true`), else empty."""
         return thrown_away_by(self.snapshot, self.state, self.agreement)
+
+    @cached_property
+    def let_go_by(self) -> str:
+        """Why the store refuses what the archive command stores, where the command hides that; else empty."""
+        return let_go_by(self.snapshot, self.state)
 
     @cached_property
     def exposure(self) -> Lag | None:

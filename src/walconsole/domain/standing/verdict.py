@@ -39,6 +39,7 @@ def verdict(assessment: Assessment) -> Verdict:
         _unseen(assessment)
         or _broken(assessment)
         or _thrown_away(assessment)
+        or _let_go(assessment)
         or _contradicted(assessment)
         or _late(assessment)
         or _working(assessment)
@@ -205,6 +206,15 @@ def _thrown_away(assessment: Assessment) -> Verdict | None:
     shown = f" ({safe(command)})" if len(command) <= _SHORT else ""
     lost = "nothing written now would survive a lost disk"
     return Verdict(Level.CRITICAL, f"the archive command stores NOTHING{shown}: {lost}")
+
+
+def _let_go(assessment: Assessment) -> Verdict | None:
+    """The archive command hides that it fails, and what it stores into refuses it."""
+    why = assessment.let_go_by
+    if not why:
+        return None
+    hidden = "WAL is THROWN AWAY: the archive command says yes whatever happens"
+    return Verdict(Level.CRITICAL, f"{hidden}, and the store takes nothing: {why}")
 
 
 def _contradicted(assessment: Assessment) -> Verdict | None:

@@ -3,6 +3,7 @@
 Everything is read as the server's own user finds it, at most 64 KiB a file, in MOST_ROUNDS rounds.
 """
 
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -237,11 +238,14 @@ def _copy(target: ArchiveTarget) -> FoundCopy:
         ),
         tuple(safe(note) for note in target.notes),
         tuple((name, text) for name, text in target.commands.named() if safe(text) == text),
-        safe(target.config or _file_of(target.credentials.source)),
+        safe(_file_of(target.credentials.source) or target.config),
         target.spool if target.spool.startswith("/") and safe(target.spool) == target.spool else "",
     )
 
 
 def _file_of(source: str) -> str:
-    """`/etc/pgbackrest.conf line 4` without its line; empty for a variable."""
-    return source.partition(" line ")[0] if source.startswith("/") else ""
+    """`/etc/pgbackrest.conf line 4` without its line, a folder of envdir's; empty for a variable."""
+    if not source.startswith("/"):
+        return ""
+    folder, _, name = source.rpartition("/")
+    return folder if re.fullmatch(r"[A-Z][A-Z0-9_]*", name) else source.partition(" line ")[0]

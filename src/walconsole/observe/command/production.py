@@ -28,6 +28,7 @@ TRY_S = 12
 MOST_CHECKS = 4
 _TIMED_OUT = 124
 """timeout(1)'s own status."""
+_WITHOUT_FILE = re.compile(r"--config[= ][\"']?/dev/null\b")
 _NO_CONFIG = re.compile(
     r"didn't find section|config file .*not found|failed to load config|permission denied",
     re.IGNORECASE,
@@ -131,6 +132,8 @@ def _said(output: str) -> str:
 def _targets(facts: CommandFacts, profile: Profile) -> tuple[Target, ...]:
     """Where the command writes to: as it or its script says, else as the profile does."""
     text = f"{facts.command}\n{facts.script}"
+    if not facts.configs and _WITHOUT_FILE.search(text):
+        return ()  # its remotes are in an environment that this call has not
     sections = {name for config in facts.configs for name in config.sections}
     named = tuple(
         target
