@@ -35,6 +35,8 @@ def stuck_on_existing(assessment: Assessment) -> Iterator[Finding]:
     compared = _compared(snapshot)
     if compared is None or compared.identical is False:
         return
+    if compared.identical is None and _is_no_segment(snapshot, compared.segment):
+        return  # what failed left it there: it is told as what it is
     proved = compared.identical is True
     yield Finding(
         "stuck-on-existing",
@@ -54,6 +56,15 @@ def stuck_on_existing(assessment: Assessment) -> Iterator[Finding]:
         certainty=Certainty.PROVED if proved else Certainty.LIKELY,
         surer="" if proved else "compare the object with the segment in pg_wal, byte by byte",
     )
+
+
+def _is_no_segment(snapshot: Snapshot, name: str) -> bool:
+    """Whether the primary copy's object of that name cannot be one, by its size."""
+    bucket, server = snapshot.primary.value, snapshot.server.value
+    if bucket is None or bucket.holding is None or server is None:
+        return False
+    segment = Segment.parse(name, server.segment_bytes)
+    return segment.number in bucket.holding.damaged().get(segment.timeline, Runs())
 
 
 def _both(snapshot: Snapshot, compared: ComparedFacts) -> Iterator[Proof]:
