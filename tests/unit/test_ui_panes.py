@@ -12,12 +12,14 @@ from tests.data.archives import accepted
 from tests.data.facts import NOW, bucket
 from tests.data.facts import healthy as whole
 from tests.data.snapshots import HOSTILE, STATES, all_dead, healthy, idle, incident, nothing_readable
+from walconsole.domain.facts.log_line import read_line
 from walconsole.domain.facts.snapshot import Freshness, Reading, Snapshot, Told
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.ui.board.catalogue import PANES
 from walconsole.ui.board.content import ASCII, UNICODE, Content, Glyphs, View
 from walconsole.ui.board.typeset import fit, fit_left, fit_middle, sparkline, stamp_spans, wrapped
+from walconsole.ui.dashboard.log import log_line
 from walconsole.ui.dialogs.help import explanations
 
 FACT_PANES = [spec.name for spec in PANES if spec.name != "log"]
@@ -202,3 +204,19 @@ def test_a_second_copy_that_is_not_wanted_is_named_as_that_and_nowhere_as_unread
         assert "none, by choice" in text_of(drawn)
         assert "not read" not in text_of(drawn)
         assert len(drawn.stamps) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("2026-09-21 13:33:12.123 UTC [801] LOG:  x", "13:33:12"),
+        ("2026-09-21 15:33:12.123 CEST [801] LOG:  x", "15:33:12 CEST"),
+        ("2026-09-21 15:33:12 +02 [801] LOG:  x", "15:33:12 +02"),
+        ("1789997592.123 [801] LOG:  x", "13:33:12"),  # log_line_prefix %n
+        ("2026/09/21 13:33:12 ERROR : rclone names no zone", "13:33:12"),
+        ("nothing tells when it was", "--:--:--"),
+    ],
+)
+def test_a_logs_line_has_its_zone_where_that_is_another(written: str, shown: str) -> None:
+    spans = log_line(read_line("postgresql", written), UNICODE).spans
+    assert spans[0].text.strip() == shown

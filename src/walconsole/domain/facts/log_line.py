@@ -57,7 +57,7 @@ _LEVEL = re.compile(r"([A-Z](?<!\w[A-Z])[A-Z]{2,8})[1-5]? ?:\s")
 """A word in capitals before a colon. That it begins there is asked after its first letter, so that the
 search can skip to capitals: three times as fast as with a `\\b` in front."""
 _STAMP = re.compile(
-    r"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:[A-Z]{1,5}\b(?! ?:)|[+-]\d\d:?\d\d\b))?"
+    r"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:[A-Z]{1,5}\b(?! ?:)|[+-]\d\d(?::?\d\d)?\b))?"
     r"|\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\b"  # syslog
     r"|\b\d{10}\.\d{3}\b"  # log_line_prefix %n
 )

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from rich.cells import cell_len
 
@@ -10,7 +11,9 @@ from walconsole.domain.units import count_text
 from walconsole.ui.board.content import Glyphs, Line, Span, Tone
 from walconsole.ui.board.typeset import shown
 
-_TIME = re.compile(r"\d\d:\d\d:\d\d")
+_TIME = re.compile(r"(\d\d:\d\d:\d\d)(?:[.,]\d+)? ?(\S*)")
+_EPOCH = re.compile(r"\d{10}\.\d{3}")
+_UTC = frozenset({"", "UTC", "GMT", "Z", "+00", "+0000", "+00:00", "-00", "-0000", "-00:00"})
 _LEVEL = re.compile(r".{0,80}?\b[A-Z]{4,9}[1-5]?:")
 _TONE = {
     LogLevel.DEBUG: Tone.MUTED,
@@ -27,9 +30,19 @@ def _sign(level: LogLevel, signs: Glyphs) -> str:
     return signs.warning if level is LogLevel.WARNING else " "
 
 
+def _clock(stamp: str) -> str:
+    """The time of day, with its zone where that is not UTC: all else on the screen is."""
+    if _EPOCH.fullmatch(stamp):
+        return f"{datetime.fromtimestamp(float(stamp), UTC):%H:%M:%S}"
+    time = _TIME.search(stamp)
+    if time is None:
+        return "--:--:--"
+    return time[1] if time[2] in _UTC else f"{time[1]} {time[2]}"
+
+
 def log_line(line: LogLine, signs: Glyphs) -> Line:
     """Its time of day, the sign of its level, and the rest of what was written; `y` copies all of it."""
-    text, time = shown(line.text), _TIME.search(line.stamp)
+    text = shown(line.text)
     if line.stamp and text.startswith(line.stamp):
         text = text[len(line.stamp) :].lstrip()
     tone = _TONE[line.level]
@@ -37,7 +50,7 @@ def log_line(line: LogLine, signs: Glyphs) -> Line:
     head = text[: level.end()] if level and tone is not Tone.TEXT else ""
     return Line(
         (
-            Span(f"  {time[0] if time else '--:--:--'} ", Tone.MUTED),
+            Span(f"  {_clock(line.stamp)} ", Tone.MUTED),
             Span(f"{_sign(line.level, signs)} ", tone),
             Span(head, tone),
             Span(text[len(head) :], Tone.MUTED if tone is Tone.MUTED else Tone.TEXT),
