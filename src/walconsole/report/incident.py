@@ -13,7 +13,7 @@ from walconsole.domain.standing.copies import NO_SECOND_COPY
 from walconsole.domain.standing.event_times import Event, events, folded
 from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Story
 from walconsole.domain.standing.unseen import no_finding
-from walconsole.domain.units import age_text
+from walconsole.domain.units import age_text, plural
 from walconsole.report.documents import source_documents, story_document
 from walconsole.report.drills import drills_document
 from walconsole.report.incidents import incidents_document
@@ -106,8 +106,9 @@ def _server(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
         if reading.value is not None:
             yield (
                 copy,
-                f"{reading.value.bucket} at {reading.value.endpoint}, {reading.value.segments:,} segments"
-                f", {reading.value.oldest_segment or 'n/a'} to {reading.value.newest_segment or 'n/a'}"
+                f"{reading.value.bucket} at {reading.value.endpoint}, "
+                f"{plural(reading.value.segments, 'segment')}, "
+                f"{reading.value.oldest_segment or 'n/a'} to {reading.value.newest_segment or 'n/a'}"
                 f"{_elsewhere(reading.value)}",
             )
         elif reading.problem is not None:

@@ -73,7 +73,7 @@ def shrunk(assessment: Assessment) -> Iterator[Finding]:
             Severity.WARNING if copy == "DR" else Severity.CRITICAL,
             f"{lost_text(gone)} that the {copy} bucket held: GONE",
             (
-                f"{bucket.segments:,} segments are left in {bucket.bucket} (S3 LIST)",
+                f"{plural(bucket.segments, 'segment is', 'segments are')} left in {bucket.bucket} (S3 LIST)",
                 *(f"gone: {gap_text(gap)} ({plural(gap.segments, 'segment')})" for gap in gone[-3:]),
             ),
             "find out who deleted it, and whether the other copy or an older version of the objects still "

@@ -30,6 +30,7 @@ from walconsole.domain.standing.remedies import archive_by_hand, base_backup, ou
 from walconsole.domain.standing.slowness import slowness
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.store.answers import FOLDER_CODES, UNREAD_PLACE, Meaning
+from walconsole.domain.units import plural
 from walconsole.domain.wal import wal_name
 
 _CERTAIN = frozenset({"bucket-404", "key-403", "clock-skew", "no-key"})
@@ -140,7 +141,7 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
         proof=(
             *archiver_row(snapshot),
             Proof(
-                f"{bucket.segments:,} segments, newest {bucket.newest_key or 'none'}",
+                f"{plural(bucket.segments, 'segment')}, newest {bucket.newest_key or 'none'}",
                 snapshot.primary.source,
                 snapshot.primary.read_at,
             ),

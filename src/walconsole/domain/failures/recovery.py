@@ -325,7 +325,7 @@ def _listings(snapshot: Snapshot) -> Iterator[Proof]:
     for _, reading in copies(snapshot):
         if (bucket := reading.value) is not None and reading.problem is None:
             backups = len(bucket.backups or ())
-            text = f"{bucket.objects:,} objects in {bucket.bucket}, {plural(backups, 'base backup')}"
+            text = f"{plural(bucket.objects, 'object')} in {bucket.bucket}, {plural(backups, 'base backup')}"
             yield Proof(text, reading.source, reading.read_at)
 
 

@@ -10,6 +10,7 @@ from walconsole.domain.moments.dump import DumpedRecords
 from walconsole.domain.moments.events import Kind, Moment
 from walconsole.domain.moments.folding import Ended, Folding
 from walconsole.domain.moments.page_images import Past
+from walconsole.domain.units import plural
 
 MOST_MOMENTS = 5_000
 """The worst of them are listed; how many lesser ones are not is said."""
@@ -195,9 +196,10 @@ class Collecting:
     def _doubts(self) -> Iterator[str]:
         dumped, folding = self._dumped, self._folding
         if dumped.strays:
-            yield f"{dumped.strays} lines that look like records are text that somebody chose: left out"
+            strays = plural(dumped.strays, "line that looks like a record", "lines that look like records")
+            yield f"{strays}: text that somebody chose, left out"
         if dumped.cut:
-            yield f"{dumped.cut} lines were too long to be read whole"
+            yield f"{plural(dumped.cut, 'line was', 'lines were')} too long to be read whole"
         if folding.forgotten:
             yield f"of {folding.forgotten} transactions not all was kept: too many ran at a time"
         if folding.undated:

@@ -19,7 +19,6 @@ from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.units import (
     age_text,
     bytes_text,
-    count_text,
     duration_text,
     plural,
     whole_duration_text,
@@ -379,10 +378,9 @@ def _whole(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict:
     run = bucket.continuity.run if bucket.continuity is not None else None
     if bucket.gaps:
         coming = plural(bucket.missing_segments, "segment is", "segments are")
-        text = f"{count_text(bucket.segments)} segments; {coming} still to come among the newest"
+        text = f"{plural(bucket.segments, 'segment')}; {coming} still to come among the newest"
         return Verdict(Level.OK if snapshot.primary.problem is None else Level.UNKNOWN, text)
-    count = count_text(bucket.segments if run is None else run.segments)
-    text = f"{count} segments, none missing"
+    text = f"{plural(bucket.segments if run is None else run.segments, 'segment')}, none missing"
     if run is not None:
         since = _stored_at(bucket, run.oldest)
         text += f", back to {run.oldest.name(_segment_bytes(bucket))}"

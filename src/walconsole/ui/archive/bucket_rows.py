@@ -268,4 +268,4 @@ def progress_text(progress: SweepProgress) -> str:
     """`240 pages, 240,000 segments, 31,000/s, 3 s left`."""
     pages = plural(progress.pages, "page")
     left = "" if progress.left_s is None else f", {duration_text(progress.left_s)} left"
-    return f"{pages}, {count_text(progress.segments)} segments, {progress.segments_per_s:,.0f}/s{left}"
+    return f"{pages}, {plural(progress.segments, 'segment')}, {progress.segments_per_s:,.0f}/s{left}"

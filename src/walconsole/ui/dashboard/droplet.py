@@ -4,7 +4,7 @@ from walconsole.domain.facts.host import HostFacts
 from walconsole.domain.facts.observed import LinkFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Freshness
 from walconsole.domain.standing.unreachable import SHELL_CODES
-from walconsole.domain.units import age_text, duration_text
+from walconsole.domain.units import age_text, duration_text, plural
 from walconsole.ui.board.content import Content, Line, Span, Tone, View
 from walconsole.ui.board.typeset import (
     NOT_AVAILABLE,
@@ -119,7 +119,7 @@ def _device_row(view: View) -> Line:
 def _link_row(link: LinkFacts | None, view: View) -> Line:
     if link is None:
         return row("round_trip", "SSH round trip", Span(NOT_AVAILABLE, Tone.MUTED))
-    again = f", {link.reconnects} reconnects" if link.reconnects else ""
+    again = f", {plural(link.reconnects, 'reconnect')}" if link.reconnects else ""
     text = f"{link.round_trip_s * 1000:.1f} ms"
     return row(
         "round_trip",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.redaction import safe
-from walconsole.domain.units import duration_text
+from walconsole.domain.units import duration_text, plural
 from walconsole.provision.engine.model import Stage, Step
 from walconsole.provision.engine.printing import tally
 from walconsole.ui.board import keys
@@ -357,7 +357,7 @@ class ProvisionScreen(PanesScreen):
             return
         text = "\n".join(command.text for command in commands)
         self.app.copy_to_clipboard(text + "\n")
-        self.app.notify(f"{len(commands)} commands", title="copied", markup=False, timeout=3)
+        self.app.notify(plural(len(commands), "command"), title="copied", markup=False, timeout=3)
 
     def action_export(self) -> None:
         """A transcript, to files that did not exist before."""
