@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from walconsole.domain.recovery.running import end_words
 from walconsole.domain.recovery.words import moment_text
-from walconsole.domain.units import age_text, lasting_text
+from walconsole.domain.units import age_text
 from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.progress import bar_before, how_far
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, fit, pad, shown, wrapped
@@ -41,16 +41,17 @@ def rows(runs: BackupRuns, now: float, width: int, glyphs: Glyphs) -> Iterator[L
         yield from _paragraph(RUNS, "", f"{NOT_AVAILABLE}: {unseen}", _BLIND, width)
     last = runs.last
     if last is not None and last.failed:
-        what = f"{glyphs.warning} {end_words(last.exit_status)[0]} {age_text(max(0.0, now - last.at))}"
-        text = f"{what}, {moment_text(last.at, now)}: {fit(shown(last.message), _MOST, glyphs.more)}"
+        when = f"{age_text(max(0.0, now - last.at))}, {moment_text(last.at, now)}"
+        what = f"{glyphs.warning} {end_words(last.exit_status)[0]} ({when})"
+        text = f"{what}: {fit(shown(last.message), _MOST, glyphs.more)}"
         yield from _paragraph(LAST_RUN, "last run", text, Tone.WARNING, width)
 
 
 def _running(label: str, backup: RunningBackup, now: float, width: int, glyphs: Glyphs) -> Iterator[Line]:
     who = f"{shown(backup.who)} {shown(backup.id)}".strip()
     client = f" from {shown(backup.client)}" if backup.client else ""
-    since = "" if backup.since is None else lasting_text(now - backup.since)
-    text = f"{who}{client}: {shown(backup.phase)}{since}"
+    begun = "" if backup.since is None else f", begun {age_text(max(0.0, now - backup.since))}"
+    text = f"{who}{client}{begun}: {shown(backup.phase)}"
     if backup.streams and cell_len(text) + len(_ENDS) < width - GUTTER - LABEL - _MARGIN:
         text += _ENDS
     yield from _paragraph(RUNS, label, text, Tone.STRONG, width, backup.subject)
