@@ -356,6 +356,23 @@ def test_a_server_that_is_down_is_told_from_one_that_cannot_be_asked() -> None:
     assert (unknown.level, unknown.text[:40]) == (Level.UNKNOWN, "cannot tell: PostgreSQL does not answer ")
 
 
+def test_a_server_that_is_down_is_told_how_to_be_started() -> None:
+    refused = broken(Snapshot.archiver, "nothing listens", "NoSocket", at=NOW - 12)
+    assert DOWN.cluster is not None
+    named = replace(DOWN, cluster=replace(DOWN.cluster, name=ClusterName("15", "main")))
+    told = diagnose(healthy(archiver=refused, host=named), NOW)
+    (found,) = (each for each in told.findings if each.rule == "postgres-unreachable")
+    look, start = found.fixes
+    assert "pg_lsclusters" in look.commands
+    assert any(" start" in command for command in start.commands)
+    assert not any("restart" in command for command in start.commands)
+    assert "promoted" in start.risk
+    running = replace(named, cluster=replace(DOWN.cluster, running=True))
+    told = diagnose(healthy(archiver=refused, host=running), NOW)
+    (found,) = (each for each in told.findings if each.rule == "postgres-unreachable")
+    assert found.fixes == ()
+
+
 def test_beside_debians_idle_cluster_the_server_that_runs_is_told_of() -> None:
     """apt makes 15/main, which nobody may ever have started; the real one is somewhere else."""
     refused = broken(Snapshot.archiver, "no socket", "NoSocket", at=NOW - 12)
@@ -370,6 +387,7 @@ def test_beside_debians_idle_cluster_the_server_that_runs_is_told_of() -> None:
     (found,) = (each for each in told.findings if each.rule == "postgres-unreachable")
     assert any("on port 5477 runs beside it" in line and "\x1b" not in line for line in found.evidence)
     assert "--cluster 5477" in found.remedy
+    assert found.fixes == ()
     listed = replace(other, name=ClusterName("15", "second"))
     for seen in (replace(facts, chosen=True), replace(facts, clusters=(idle, listed))):
         told = diagnose(healthy(archiver=refused, host=seen), NOW)

@@ -105,7 +105,8 @@ def _bridge_error(tried: str, bridge: Bridge, target: PostgresTarget, path: str)
         return DatabaseError(
             tried,
             f"there is no socket {safe(path)}",
-            "PostgreSQL does not run, or has its socket elsewhere (socket_dir in the profile), or none at all"
+            "PostgreSQL does not run (read the end of its log, then start it), or has its socket elsewhere"
+            " (socket_dir in the profile), or none at all"
             " (unix_socket_directories = ''): then name user and password_env for its port",
         )
     if bridge.exit_status == NO_USER:
@@ -120,7 +121,8 @@ def _bridge_error(tried: str, bridge: Bridge, target: PostgresTarget, path: str)
         return DatabaseError(
             tried,
             f"nothing listens on {safe(path)}",
-            "PostgreSQL does not run; its last stop was not a clean one",
+            "PostgreSQL does not run, and its last stop was not a clean one:"
+            " read the end of its log, then start it",
         )
     if "sudo" in said:
         refusal = shell_error(tried, said, bridge.exit_status, began=False)

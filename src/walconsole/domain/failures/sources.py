@@ -1,6 +1,7 @@
 """What cannot be seen, and why: a dead source is a finding once, not once a pane."""
 
 from collections.abc import Iterator
+from shlex import quote
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.patience import OVERDUE
@@ -8,7 +9,7 @@ from walconsole.domain.postgres_versions import KNOWN, is_newer
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
-from walconsole.domain.standing.remedies import own_command
+from walconsole.domain.standing.remedies import own_command, start_by_hand
 from walconsole.domain.standing.unreachable import (
     LINK_CODES,
     NO_CLUSTER,
@@ -112,7 +113,33 @@ def server_down(assessment: Assessment) -> Iterator[Finding]:
         (problem.why, *lasted, *(f"{each} runs beside it" for each in beside)),
         remedy,
         Snapshot.archiver,
+        fixes=_start_again(snapshot),
     )
+
+
+def _start_again(snapshot: Snapshot) -> tuple[Fix, ...]:
+    """How a server that does not run is brought back; nothing where the host does not say that it is down."""
+    host, files = snapshot.host.value, snapshot.files.value
+    if host is None or snapshot.host.problem is not None or host.cluster is None or host.cluster.running:
+        return ()
+    if host.running_beside:
+        return ()  # it may well be the other one that is meant
+    launch = files.launch if files is not None else None
+    unit = launch.unit if launch is not None else ""
+    said = [f"journalctl -u {quote(unit)} -n 50"] if unit else []
+    said += ["pg_lsclusters"] if host.cluster.name is not None else []
+    start = start_by_hand(snapshot)
+    return (
+        *(
+            [Fix("see why it ended: the end of its log (pg_lsclusters names the file)", tuple(said))]
+            if said
+            else []
+        ),
+        *([Fix("start it", start, risk=_TWO_SERVERS)] if start else []),
+    )
+
+
+_TWO_SERVERS = "not where another server was promoted in its place: two would archive under one name"
 
 
 def host_unreadable(assessment: Assessment) -> Iterator[Finding]:

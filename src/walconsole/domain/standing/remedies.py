@@ -200,16 +200,25 @@ def _port(url: SplitResult) -> int:
 
 def restart_by_hand(snapshot: Snapshot) -> tuple[str, ...]:
     """How this server is restarted, none where it is not known what runs it."""
+    return _by_hand(snapshot, "restart")
+
+
+def start_by_hand(snapshot: Snapshot) -> tuple[str, ...]:
+    """How this server is started, none where it is not known what runs it."""
+    return _by_hand(snapshot, "start")
+
+
+def _by_hand(snapshot: Snapshot, verb: str) -> tuple[str, ...]:
     host, files = snapshot.host.value, snapshot.files.value
     launch = files.launch if files is not None else None
     if launch is not None and launch.unit and not launch.outside:
-        return (f"systemctl restart {quote(launch.unit)}",)
+        return (f"systemctl {verb} {quote(launch.unit)}",)
     cluster = host.cluster if host is not None else None
     if cluster is not None and cluster.name is not None:
         skip = "--skip-systemctl-redirect " if launch is not None and launch.outside else ""
-        return (f"pg_ctlcluster {skip}{quote(cluster.name.version)} {quote(cluster.name.name)} restart",)
+        return (f"pg_ctlcluster {skip}{quote(cluster.name.version)} {quote(cluster.name.name)} {verb}",)
     if cluster is not None and cluster.data_directory:
-        return (as_server(snapshot, f"pg_ctl -D {quote(cluster.data_directory)} restart"),)
+        return (as_server(snapshot, f"pg_ctl -D {quote(cluster.data_directory)} {verb}"),)
     return ()
 
 
