@@ -235,7 +235,7 @@ async def test_after_the_mend_the_last_incident_and_its_time_line_are_there() ->
         remembering(app, "idle")
         screen = await opened(pilot)
         await until(pilot, lambda: "last incident" in shown(screen, "story"))
-        assert "(12 min 00 s): key-403, worst 412 segments waiting, mended after" in " ".join(
+        assert "(12 min 00 s): key-403, at worst 412 segments waiting, mended after" in " ".join(
             shown(screen, "story").split()
         )
         for _ in times.SPANS_S:

@@ -264,7 +264,7 @@ def test_the_open_one_in_a_line() -> None:
     start = float(14 * 3600 + 120)
     log = follow(IncidentLog(), [bad(start, waiting=412), bad(start + 60, FAILING, DISK), run(start + 2280)])
     assert open_line(log, when) == (
-        "incident since 14:02:00, worst 412 segments waiting, 2 causes seen,"
+        "incident since 14:02:00, at worst 412 segments waiting, 2 causes seen,"
         " “Give the grant back” done at 14:40:05"
     )
     failed = replace(run(start + 3000), result=RunResult.FAILED)

@@ -30,7 +30,7 @@ def open_line(log: IncidentLog, when: When) -> str:
     parts = [f"incident since {when(incident.opened_at)}"]
     if incident.ok_since is not None:
         parts[0] += f", OK again since {when(incident.ok_since)}"
-    parts.append(f"worst {worst_text(incident.worst)}" if worst_text(incident.worst) else "")
+    parts.append(f"at worst {worst_text(incident.worst)}" if worst_text(incident.worst) else "")
     if incident.causes:
         parts.append(f"{plural(len(incident.causes), 'cause')} seen")
     if incident.drained_at is not None:
@@ -49,7 +49,7 @@ def closed_line(log: IncidentLog, when: When) -> str:
     first = incident.causes[0].rule if incident.causes else incident.level.value
     parts = [
         f"last incident {when(incident.opened_at)} to {when(incident.ok_since)} ({lasted}): {first}",
-        f"worst {worst}" if worst else "",
+        f"at worst {worst}" if worst else "",
         mended_text(log, incident, when),
     ]
     return ", ".join(part for part in parts if part)
