@@ -24,6 +24,7 @@ _COLUMNS: dict[int, tuple[_Columns, ...]] = {
     3: (
         (("archiver", "wal_disk"), ("findings", "bucket"), ("configuration", "droplet")),
         (("archiver", "wal_disk", "droplet"), ("findings",), ("configuration", "bucket")),
+        (("archiver", "wal_disk", "droplet"), ("findings", "bucket"), ("configuration",)),
     ),
 }
 """What may stand where: of several, that whose longest column is the shortest, so that the log gets more."""
