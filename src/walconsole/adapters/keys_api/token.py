@@ -37,7 +37,7 @@ def api_token(target: ApiTarget, environ: Mapping[str, str], home: Path) -> ApiT
             return _checked(token, str(path))
     raise KeyServiceError(
         "looking for DigitalOcean's API token",
-        f"there is none in {', '.join(looked)}",
+        f"no API token is in {', '.join(looked)}",
         f"export {target.token_envs[0] if target.token_envs else 'a token'}, or run: doctl auth init",
     )
 

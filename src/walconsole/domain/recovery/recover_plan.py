@@ -138,7 +138,7 @@ def plan_recovery(
     refused = [*_place_refused(wish.place, host)]
     if found is None:
         refused.append(
-            Concern("no copy of the archive could be read", "mend what the first line says of them")
+            Concern("no copy of the archive could be read", "mend what the dashboard says of them")
         )
         return RecoveryPlan(wish, wish.target, refusals=tuple(refused))
     more_wal = bool(host.data) or (bool(host.elsewhere) and host.running)  # it archives its last first
