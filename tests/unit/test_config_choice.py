@@ -330,6 +330,13 @@ def test_aliases_in_included_files(tmp_path: Path) -> None:
     assert not is_alias("found", tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("odd", ["~nosuchuser/x", '""', "/", "a/../[", "**", "'"])
+def test_an_include_that_names_no_file_includes_none(odd: str, tmp_path: Path) -> None:
+    """As ssh has it; any of them once ended every start by an internal error."""
+    (tmp_path / "config").write_text(f"Include {odd}\nHost found\n")
+    assert is_alias("found", tmp_path / "config")
+
+
 def test_keys_from_elsewhere(tmp_path: Path, home: dict[str, str]) -> None:
     path = tmp_path / "config.toml"
     path.write_text(

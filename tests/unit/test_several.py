@@ -86,6 +86,44 @@ def test_a_list_of_hosts_is_read(file: ConfigFile, home: dict[str, str], tmp_pat
         choose_several((), file, home, hosts=hosts)
 
 
+def test_a_list_of_three_hundred_lines_as_somebody_keeps_it(
+    file: ConfigFile, home: dict[str, str], tmp_path: Path
+) -> None:
+    """Begun by a Windows editor, with comments, with each server twice, as it is written here and there."""
+    hosts = tmp_path / "hosts"
+    each = [
+        f"{ways}\r\n"
+        for n in range(75)
+        for ways in (f"h{n}.example.org # {n}", f"H{n}.example.org:22", "", "#")
+    ]
+    hosts.write_bytes(b"\xef\xbb\xbf" + "".join(each).encode())
+    found = choose_several((), file, home, hosts=hosts)
+    assert [one.name for one in found] == [f"h{n}.example.org" for n in range(75)]
+    hosts.write_text("::1\n[::1]\n[::1]:22\nroot@[::1]\n[::1]:2222\nfe80::1%eth0\nnowhere.invalid\n")
+    assert [one.name for one in choose_several((), file, home, hosts=hosts)] == [
+        "::1", "root@[::1]", "[::1]:2222", "fe80::1%eth0", "nowhere.invalid",
+    ]  # fmt: skip
+
+
+def test_a_profile_and_its_host_are_one_row(home: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "two.toml"
+    path.write_text('[profiles.a]\nhost = "db.example.org"\n[profiles.b]\nhost = "db2.example.org"\n')
+    named = ("db.example.org", "a", "db.example.org:22", "root@db.example.org", "b", "B.example.org")
+    found = choose_several(named, load(path), home)
+    assert [one.name for one in found] == ["db.example.org", "root@db.example.org", "b", "B.example.org"]
+
+
+@pytest.mark.parametrize("line", ["db-1x", "x-*", "user:pw@host.example", "a.example,b.example", "\0"])
+def test_what_is_wrong_in_a_list_is_told_with_its_line(
+    line: str, file: ConfigFile, home: dict[str, str], tmp_path: Path
+) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"other\n# a comment\n{line}\n")
+    with pytest.raises(UsageError, match=r"hosts line 3: opening ") as caught:
+        choose_several((), file, home, hosts=hosts)
+    assert "pw@" not in caught.value.line()
+
+
 @pytest.mark.parametrize(
     ("targets", "chosen", "why"),
     [

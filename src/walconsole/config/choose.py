@@ -65,12 +65,19 @@ def _host_patterns(file: Path, depth: int) -> Iterator[list[str]]:
 
 
 def _included(patterns: list[str]) -> Iterator[Path]:
-    """Include without a leading / or ~ means below ~/.ssh (ssh_config(5))."""
+    """Include without a leading / or ~ means below ~/.ssh (ssh_config(5)).
+
+    What names no file, as ssh sees it (a user who is not there, nothing at all), includes none.
+    """
     for pattern in patterns:
-        path = Path(pattern).expanduser()
-        base = Path("/") if path.is_absolute() else Path("~/.ssh").expanduser()
-        relative = str(path.relative_to("/")) if path.is_absolute() else pattern
-        yield from sorted(base.glob(relative))
+        try:
+            path = Path(pattern).expanduser()
+            base = Path("/") if path.is_absolute() else Path("~/.ssh").expanduser()
+            relative = str(path.relative_to("/")) if path.is_absolute() else pattern
+            found = sorted(base.glob(relative))
+        except (RuntimeError, ValueError, IndexError, OSError):
+            continue
+        yield from found
 
 
 _DEPLOYMENT_VARIABLES = "DEPLOY_HOST, PRIMARY_REGION, DR_REGION, PROD_RW_KEY_NAME, WAL_BUCKET, WAL_DR_BUCKET"

@@ -1,12 +1,13 @@
 """Which servers are meant where there may be several: profiles, hosts, patterns, a list, tags."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from walconsole.config.choose import choose, ssh_hosts
+from walconsole.config.choose import choose, is_alias, ssh_hosts
 from walconsole.config.reader import ConfigFile
-from walconsole.config.resolve import Resolved
+from walconsole.config.resolve import SSH_PORT, Resolved
 from walconsole.config.schema import PROFILE_KEYS
 from walconsole.domain.redaction import safe
 from walconsole.domain.ssh_config import is_pattern, matches
@@ -40,12 +41,15 @@ def choose_several(
     ~/.ssh/config. Without targets and list every profile is meant. `tags` keep those that have one of them.
     The deployment's variables describe one server, and are left out. Raises UsageError.
     """
-    words = [*targets, *(_listed(hosts) if hosts is not None else ())]
-    names = list(file.profiles) if every or not words else []
-    for word in words:
-        names += _meant(word, file, environment) if is_pattern(word) else [word]
+    words = [(word, "") for word in targets]
+    words += _listed(hosts) if hosts is not None else []
+    names = dict.fromkeys(file.profiles, "") if every or not words else {}
+    for word, where in words:
+        with _told_where(where):
+            meant = _meant(word, file, environment) if is_pattern(word) else [word]
+        names |= {name: where for name in meant if name not in names}
     without = {name: value for name, value in environment.items() if name not in _DEPLOYMENT}
-    found = [Named(name, choose(name, file, without)) for name in dict.fromkeys(names)]
+    found = list(_each_once(names, file, without))
     if tags:
         found = [one for one in found if set(tags) & set(one.resolved.profile.tags)]
     if not found:
@@ -55,6 +59,32 @@ def choose_several(
             "choosing servers", f"{len(found):,} are named, {MOST_CLUSTERS:,} is the most", "name fewer"
         )
     return tuple(found)
+
+
+def _each_once(names: Mapping[str, str], file: ConfigFile, environment: Mapping[str, str]) -> Iterator[Named]:
+    """A server that is named in several ways (its profile, its host, with the usual port) is one row."""
+    config = home_of(environment) / ".ssh" / "config"
+    seen = set()
+    for name, where in names.items():
+        with _told_where(where):
+            resolved = choose(name, file, environment)
+        ssh = resolved.profile.ssh
+        port = None if ssh.port == SSH_PORT and not is_alias(ssh.host, config) else ssh.port
+        server = ssh.user, ssh.host.lower(), port, resolved.fallback_name
+        if server not in seen:
+            seen.add(server)
+            yield Named(name, resolved)
+
+
+@contextmanager
+def _told_where(where: str) -> Iterator[None]:
+    """What is wrong with a word of a list is told with its line."""
+    try:
+        yield
+    except UsageError as error:
+        if not where:
+            raise
+        raise UsageError(f"{where}: {error.tried}", error.why, error.remedy) from None
 
 
 _DEPLOYMENT = frozenset(key.variable for key in PROFILE_KEYS if key.variable)
@@ -74,10 +104,10 @@ def _meant(pattern: str, file: ConfigFile, environment: Mapping[str, str]) -> li
     return [*profiles, *hosts]
 
 
-def _listed(file: Path) -> Iterator[str]:
-    """One a line; `#` begins a comment. Raises UsageError."""
+def _listed(file: Path) -> Iterator[tuple[str, str]]:
+    """One a line, and where it stands; `#` begins a comment. Raises UsageError."""
     try:
-        text = file.read_text("utf-8")
+        text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UsageError(
@@ -89,7 +119,7 @@ def _listed(file: Path) -> Iterator[str]:
             raise UsageError(
                 f"reading {file}", f"line {number} has more than one word", "name one server a line"
             )
-        yield from words
+        yield from ((word, f"{file} line {number}") for word in words)
 
 
 def _nobody(file: ConfigFile, tags: Sequence[str]) -> UsageError:
