@@ -301,6 +301,29 @@ def test_the_unit_is_one_that_systemd_takes(system: bool, tmp_path: Path) -> Non
         assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_file_that_is_named_from_here_is_found_from_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = list(unit_lines(UnitWish(config=Path("here.toml")), []))
+    assert f"ExecStart={' '.join(program())} watch --config {tmp_path}/here.toml" in lines
+
+
+@pytest.mark.parametrize("hidden", ["/root/.local/bin", "/home/me/venv/bin", "/tmp/x"])  # as pipx has it
+def test_a_unit_of_the_system_that_could_not_start_is_told_and_not_written(
+    hidden: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("walconsole.session.watch_unit.write", lambda _: None)
+    for seen in ("/opt/venv/bin/walconsole", f"{hidden}/walconsole"):
+        monkeypatch.setattr("walconsole.session.service_unit.program", lambda seen=seen: (seen,))
+        monkeypatch.setattr("walconsole.session.service_unit.sys.executable", "/usr/bin/python3")
+        code = main(["watch", "--install", "--system", "--confirm", UNIT, "--config", "/etc/none.toml"])
+        said = capsys.readouterr()
+        assert (f"it would NOT start: {hidden}/walconsole is hidden from it" in said.out) == (hidden in seen)
+        assert code == (UsageError.exit_code if hidden in seen else 0), said.err
+    assert f"hidden from such a service: {hidden}/walconsole" in said.err
+
+
 def test_it_is_shown_asked_about_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ from walconsole.session.service_unit import (
     Unit,
     confined,
     head,
+    refuse_unseen,
     show,
     started,
     then,
@@ -75,8 +76,11 @@ def _install(name: str, profile: Profile, paths: Sequence[Path], wish: ScheduleW
         Unit(service, unit_text(service_lines(name, profile.name, secrets, wish))),
         Unit(timer, unit_text(timer_lines(profile.name))),
     ]
-    show(units, (*then(secrets, timer.name, system=wish.system), *_keys(profile, wish)))
+    besides = then(secrets, timer.name, system=wish.system, config=wish.config)
+    show(units, (*besides, *_keys(profile, wish)))
     if wish.apply:
+        if wish.system:
+            refuse_unseen(wish.config)
         write(units)
     return 0
 

@@ -29,13 +29,16 @@ _HARDENED = (
     "TasksMax=128",
 )
 """What a unit of a user's can have, too: nothing of it needs another namespace or a capability."""
+_HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # none of them is written to
 _SYSTEM_HARDENED = (
     "DynamicUser=yes",
     # One user for all of the program's units: they share what is kept (systemd.exec(5), DynamicUser=).
     "User=walconsole",
     "CapabilityBoundingSet=",
     "StateDirectory=walconsole",
+    "StateDirectoryMode=0700",
     "CacheDirectory=walconsole",
+    "CacheDirectoryMode=0700",
     "ConfigurationDirectory=walconsole",
     "ProtectSystem=strict",
     "ProtectHome=yes",
@@ -99,10 +102,29 @@ def program() -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "walconsole")
 
 
-def then(secrets: Sequence[str], enabled: str, *, system: bool) -> Iterator[str]:
-    """What the operator does besides, until the unit `enabled` runs."""
+def unseen(config: Path | None) -> list[Path]:
+    """The files that a service of the system starts with and cannot see (ProtectHome=, PrivateTmp=)."""
+    needed = [Path(sys.executable), *(Path(word) for word in program() if word.startswith("/"))]
+    needed += [config.absolute()] if config is not None else []
+    ways = {way for path in needed for way in (path, path.resolve())}
+    return sorted(way for way in ways if any(way.is_relative_to(hidden) for hidden in _HIDDEN))
+
+
+def refuse_unseen(config: Path | None) -> None:
+    """Raises UsageError where a service of the system could not start."""
+    hidden = unseen(config)
+    if hidden:
+        named = ", ".join(map(str, hidden))
+        remedy = "install walconsole below /opt or /usr, the configuration below /etc, and run it from there"
+        raise UsageError("writing a unit of the system", f"hidden from such a service: {named}", remedy)
+
+
+def then(secrets: Sequence[str], enabled: str, *, system: bool, config: Path | None = None) -> Iterator[str]:
+    """What the operator does besides, until the unit `enabled` runs; `config` is the file that it names."""
     yield "# then, by your own hands:"
     if system:
+        for path in unseen(config):
+            yield f"#   it would NOT start: {path} is hidden from it; have that below /opt, /usr or /etc"
         yield f"#   the configuration: {SYSTEM_CONFIG}; the SSH key and known_hosts that it names"
         yield from (f"#   install -m 600 -D SECRET {CREDENTIALS}/{name}" for name in secrets)
         yield f"#   systemctl daemon-reload && systemctl enable --now {enabled}"

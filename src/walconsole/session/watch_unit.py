@@ -15,6 +15,7 @@ from walconsole.session.service_unit import (
     agree,
     confined,
     head,
+    refuse_unseen,
     show,
     started,
     then,
@@ -42,8 +43,10 @@ def install(wish: UnitWish, plan: bool, confirm: str) -> int:
     secrets = _secrets(settings)
     path = unit_path(UNIT, os.environ, system=wish.system)
     unit = Unit(path, unit_text(unit_lines(wish, secrets)))
-    show([unit], (*then(secrets, UNIT, system=wish.system), *_by_sendmail(settings)))
+    show([unit], (*then(secrets, UNIT, system=wish.system, config=wish.config), *_by_sendmail(settings)))
     if not plan:
+        if wish.system:
+            refuse_unseen(wish.config)
         agree([path], UNIT, confirm)
         write([unit])
     return 0
@@ -52,7 +55,7 @@ def install(wish: UnitWish, plan: bool, confirm: str) -> int:
 def unit_lines(wish: UnitWish, secrets: Sequence[str]) -> Iterator[str]:
     """The unit (systemd.service(5), systemd.exec(5))."""
     config = SYSTEM_CONFIG if wish.system and wish.config is None else wish.config
-    words = ["watch", *(["--config", str(config)] if config else [])]
+    words = ["watch", *(["--config", str(config.absolute())] if config else [])]
     words += ["--", *wish.profiles] if wish.profiles else []
     yield from head("walconsole watches the WAL archive", system=wish.system)
     yield from ("StartLimitIntervalSec=0", "", "[Service]", "Type=notify", "NotifyAccess=main")
