@@ -5,8 +5,9 @@ import email
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,85 @@ def answering(answer: bytes, after: bytes) -> Iterator[int]:
 def test_what_answers_that_it_took_it_has_taken_it_though_its_answer_is_cut() -> None:
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", b"a notice") as port:
         http.post("the webhook", f"http://127.0.0.1:{port}/", b"a notice", {})
+
+
+SAID = {
+    "Slack's": (b"ok", False),
+    "Mattermost's": (b"ok\n", False),
+    "nothing": (b"", False),
+    "PagerDuty's": (b'{"status":"success","message":"Event processed","dedup_key":"x"}', False),
+    "ntfy's": (b'{"id":"x","time":1,"event":"message","topic":"t","message":"no error, ok"}', False),
+    "one that is cut": (b'{"ok": fal', False),
+    "an error word": (b"invalid_payload", True),
+    "Slack's Web API": (b'{"ok":false,"error":"channel_not_found"}', True),
+    "Rocket.Chat's": (b'{"success":false,"error":"x"}', True),
+    "PagerDuty's no": (b'{"status":"invalid event","message":"Event object is invalid"}', True),
+    "a login page": (b"\r\n<!DOCTYPE html><title>Sign in</title>", True),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_yes_that_says_no_is_none_and_nobody_was_told(name: str, status: int) -> None:
+    said, denied = SAID[name]
+    head = f"HTTP/1.1 {status} Yes\r\nContent-Length: {len(said)}\r\n\r\n".encode()
+    settings = NotifySettings(webhook_env="HOOK", webhook_shape=WebhookShape.SLACK)
+    with answering(head + said, b"}") as port:
+        if not denied:
+            tell(settings, {"HOOK": f"http://127.0.0.1:{port}/T0SECRET"})
+            return
+        with pytest.raises(NoticeError, match=f"status {status}") as raised:
+            tell(settings, {"HOOK": f"http://127.0.0.1:{port}/T0SECRET"})
+    assert not raised.value.unsure
+    assert "T0SECRET" not in raised.value.line()
+
+
+def test_a_receiver_of_ones_own_says_yes_by_its_status() -> None:
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", b"}") as port:
+        tell(NotifySettings(webhook_env="HOOK"), {"HOOK": f"http://127.0.0.1:{port}/"})
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed_and_what_to_do_is_said(status: int) -> None:
+    with receiver() as other:
+        head = f"HTTP/1.1 {status} There\r\nLocation: {other.url}/T0SECRET\r\nContent-Length: 0\r\n\r\n"
+        with answering(head.encode(), b"a notice") as port, pytest.raises(NoticeError) as raised:
+            http.post("the webhook", f"http://127.0.0.1:{port}/", b"a notice", {})
+        assert other.requests == []
+    assert "see whether the URL" in raised.value.line()
+    assert "T0SECRET" not in raised.value.line()
+    assert not raised.value.unsure
+
+
+@pytest.mark.parametrize("begin", [b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"])
+def test_one_that_answers_a_byte_at_a_time_holds_nobody_up_for_ever(
+    begin: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte begins the patience anew; what said yes by then has taken it."""
+    monkeypatch.setattr(http, "_WHOLE_S", 1.0)
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def trickle() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                connection.recv(4096)
+                connection.sendall(begin)
+                while not ended.wait(0.05):
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=trickle, daemon=True)
+        thread.start()
+        url, since = f"http://127.0.0.1:{listening.getsockname()[1]}/", time.monotonic()
+        if begin.endswith(b"\r\n\r\n"):
+            http.post("the webhook", url, b"x", {})
+        else:
+            with pytest.raises(NoticeError, match="ended before an answer") as raised:
+                http.post("the webhook", url, b"x", {})
+            assert raised.value.unsure
+        assert time.monotonic() - since < 10
+        ended.set()
+        thread.join(5)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,22 @@
 """One POST to a receiver of notices. No redirect is followed, and no URL is told: it may be a secret."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from socket import SHUT_RDWR
+from threading import Timer
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from walconsole import __version__
 from walconsole.domain.redaction import printable
 from walconsole.errors import NoticeError
 
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
 _CONNECT_S, _READ_S = 10.0, 45.0
 """A receiver that is only slow must have time to answer: what it took and did not say is told again."""
+_WHOLE_S = 90.0
 _MOST_ANSWER = 2048
 _LONGEST_WAIT_S = 3600.0
 _UNSURE = frozenset({408, 500, 502, 504})
@@ -17,8 +25,19 @@ told by then (RFC 9110, 15.6). What refuses tells nobody: 429, 503, and the rest
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def post(whom: str, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-    """Have the receiver take it. Blocks. Raises NoticeError; `whom` is what that calls the receiver."""
+def post(
+    whom: str,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    denies: Callable[[bytes], bool] = lambda _: False,
+) -> None:
+    """Have the receiver take it. Blocks, at most _WHOLE_S. Raises NoticeError.
+
+    `whom` is what that calls the receiver; `denies` tells by how an answer of 2xx begins that nothing was
+    taken all the same.
+    """
     import urllib3  # not before it is needed: a tenth of a second
 
     tried = f"telling {whom}"
@@ -30,7 +49,8 @@ def post(whom: str, url: str, body: bytes, headers: Mapping[str, str]) -> None:
         yield body
 
     try:
-        with urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(_CONNECT_S, _READ_S)) as pool:
+        timeout = urllib3.Timeout(_CONNECT_S, _READ_S)
+        with urllib3.PoolManager(retries=False, timeout=timeout) as pool, _ended_in_time(pool):
             answer = pool.request(
                 "POST",
                 checked,
@@ -44,11 +64,11 @@ def post(whom: str, url: str, body: bytes, headers: Mapping[str, str]) -> None:
                 preload_content=False,
             )
             status, after = answer.status, answer.headers.get("Retry-After", "")
-            if 200 <= status < 300:
-                answer.close()
-                return  # it is taken, even if the rest of its answer never comes
-            said = answer.read(_MOST_ANSWER)
+            taken = 200 <= status < 300
+            said = _begin_of(answer, taken=taken)
             answer.close()
+            if taken and not denies(said):
+                return
     except urllib3.exceptions.HTTPError as error:
         raise _unreached(tried, error, sent=sent) from None  # its text has the URL
     except (UnicodeError, ValueError):
@@ -56,10 +76,62 @@ def post(whom: str, url: str, body: bytes, headers: Mapping[str, str]) -> None:
     raise NoticeError(
         tried,
         f"it answered with status {status}: {_shown(said, url)}",
-        "see whether the URL and its key are still right" if 400 <= status < 500 else "",
+        "see whether the URL and its key are still right" if status < 500 else "",
         unsure=status in _UNSURE,
         retry_after_s=min(float(after), _LONGEST_WAIT_S) if after.isdecimal() else None,
     )
+
+
+def _begin_of(answer: "BaseHTTPResponse", *, taken: bool) -> bytes:
+    """How it goes on. Where it is `taken`, that holds even if the rest of it never comes."""
+    import urllib3
+
+    try:
+        return answer.read(_MOST_ANSWER)
+    except urllib3.exceptions.HTTPError:
+        if not taken:
+            raise
+        return b""
+
+
+@contextmanager
+def _ended_in_time(pool: "PoolManager") -> Iterator[None]:
+    """Its connections end after _WHOLE_S: each byte that comes begins urllib3's patience anew."""
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+
+    held: list[HTTPConnection] = []
+
+    class Plain(HTTPConnection):
+        def connect(self) -> None:
+            held.append(self)
+            super().connect()
+
+    class Tls(HTTPSConnection):
+        def connect(self) -> None:
+            held.append(self)
+            super().connect()
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = Tls
+
+    def end() -> None:
+        for sock in [connection.sock for connection in held]:
+            with suppress(OSError, ValueError):
+                if sock is not None:
+                    sock.shutdown(SHUT_RDWR)
+
+    pool.pool_classes_by_scheme = {"http": PlainPool, "https": TlsPool}
+    timer = Timer(_WHOLE_S, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _checked(url: str, tried: str) -> str:

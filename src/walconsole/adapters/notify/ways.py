@@ -12,7 +12,7 @@ from walconsole.adapters.notify.http import post
 from walconsole.adapters.notify.secrets import secret
 from walconsole.domain.notices import words
 from walconsole.domain.notices.deciding import Notice
-from walconsole.domain.profile import NotifySettings
+from walconsole.domain.profile import NotifySettings, WebhookShape
 from walconsole.domain.redaction import safe
 from walconsole.errors import NoticeError
 
@@ -64,7 +64,9 @@ class WebhookWay:
         body, headers = words.webhook(settings.webhook_shape, notice, repeat=repeat)
         if settings.webhook_token_env:
             headers = {**headers, "Authorization": f"Bearer {self._secret(settings.webhook_token_env)}"}
-        post("the webhook", self._secret(settings.webhook_env), body, headers)
+        own = settings.webhook_shape is WebhookShape.JSON  # whose answers are nobody else's affair
+        denies = (lambda _: False) if own else words.is_denial
+        post("the webhook", self._secret(settings.webhook_env), body, headers, denies=denies)
 
 
 class PagerDutyWay:
@@ -80,7 +82,7 @@ class PagerDutyWay:
         del repeat
         body = words.pagerduty(notice, self._secret(self._settings.pagerduty_env))
         url = f"{self._settings.pagerduty_endpoint}/v2/enqueue"
-        post("PagerDuty", url, body, {"Content-Type": "application/json"})
+        post("PagerDuty", url, body, {"Content-Type": "application/json"}, denies=words.is_denial)
 
 
 class MailWay:

@@ -24,6 +24,12 @@ _LONGEST_DISCORD = 2000
 """Discord's documentation, Execute Webhook: the content of a message has at most 2,000 characters."""
 _LONGEST_SUMMARY = 1024
 """PagerDuty's documentation, Events API v2: the summary's limit."""
+_DENIALS = frozenset({
+    "action_prohibited", "channel_is_archived", "channel_not_found", "invalid_payload", "invalid_token",
+    "no_active_hooks", "no_service", "no_service_id", "no_team", "no_text",
+    "posting_to_general_channel_denied", "team_disabled", "too_many_attachments", "user_not_found",
+})  # fmt: skip
+"""Slack's documentation, Handling errors of incoming webhooks; some receivers say them with 200."""
 _PRIORITIES = {Level.OK: 3, Level.UNKNOWN: 4, Level.WARNING: 4, Level.CRITICAL: 5}
 """ntfy's documentation, Message priority: 3 is the default, 5 the highest."""
 _SEVERITIES = {
@@ -130,6 +136,25 @@ def pagerduty(notice: Notice, routing_key: str) -> bytes:
             "custom_details": document(notice),
         }
     return _json(event)
+
+
+def is_denial(said: bytes) -> bool:
+    """Whether an answer of 2xx that begins so says that nothing was taken.
+
+    A page is a proxy's or a login's: none of these receivers answers with one. Slack's Web API and what is
+    like it say `"ok": false` with a status of 200.
+    """
+    begin = said.strip()
+    if begin.startswith(b"<") or begin.decode("ascii", "replace") in _DENIALS:
+        return True
+    try:
+        answer = json.loads(begin) if begin.startswith(b"{") else None
+    except (ValueError, RecursionError):
+        return False  # cut: how it goes on is not known, and its status says yes
+    if not isinstance(answer, dict):
+        return False
+    denied = answer.get("ok") is False or answer.get("success") is False
+    return denied or answer.get("status") in ("error", "invalid event") or bool(answer.get("error"))
 
 
 def _sequence(notice: Notice) -> str:
