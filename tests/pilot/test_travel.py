@@ -5,9 +5,9 @@ from textual.pilot import Pilot
 
 from tests.data.facts import NOW
 from tests.data.past import kept_past, past_screens
-from tests.data.provision_run import played_steps, with_steps
 from tests.data.snapshots import failing, healthy, incident, log_lines
 from tests.data.stage import ScriptedObserver, noting, screen_text, settle, stage, until
+from walconsole.domain.kept.runs import KeptRun
 from walconsole.domain.kept.screens import Frame, newest_lines
 from walconsole.domain.standing.model import Fix
 from walconsole.errors import RegisterError
@@ -184,6 +184,12 @@ async def test_a_file_that_cannot_be_read_is_said() -> None:
         async def frames(self, first: float, last: float) -> list[Frame]:
             return []
 
+        async def runs(self, until: float) -> list[KeptRun]:
+            return []
+
+        async def runs_between(self, first: float, last: float) -> list[KeptRun]:
+            return []
+
         async def beside(self, at: float, step: int) -> None:
             """Nothing."""
 
@@ -243,18 +249,6 @@ async def test_of_what_nothing_is_kept_the_nearest_is_shown_and_that_is_said() -
         await typed(pilot, "T", "next week")
         assert "write a time as" in said(app)
         assert "9 min 00 s ago" in first_line(app)
-
-
-async def test_the_steps_say_that_they_have_no_past() -> None:
-    app = with_steps(app_with_a_past(), played_steps())
-    async with app.run_test(size=(120, 36)) as pilot:
-        await settle(pilot)
-        await pilot.press("s")
-        await until(pilot, lambda: app.screen is not app.dashboard)
-        for key in ("h", "T"):
-            await moved(pilot, key)
-        assert "steps have no past: what each run did is in its transcript" in said(app)
-        assert not app.current.in_past
 
 
 async def test_the_archives_past_says_what_it_has_and_has_not() -> None:

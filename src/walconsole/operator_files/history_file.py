@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from walconsole.domain.fleet.kept import FleetMoment, KeptRow, listed, worst_levels
 from walconsole.domain.fleet.row import Identity
+from walconsole.domain.kept.runs import KeptRun, News
 from walconsole.domain.kept.screens import Frame, Link
 from walconsole.domain.past import (
     BLOCK_S,
@@ -26,13 +27,13 @@ from walconsole.domain.past import (
     thinned,
 )
 from walconsole.errors import RegisterError
-from walconsole.operator_files import history_rows, history_screens
+from walconsole.operator_files import history_rows, history_runs, history_screens
 from walconsole.operator_files.places import places
 from walconsole.operator_files.private import check_private, keep_aside, make_private, open_in_place
 
 LIMIT_BYTES = 200 * 1024 * 1024
 """Of one cluster."""
-VERSION = 4
+VERSION = 5
 _BUSY_S = 2.0
 _MOST_KEPT_ASIDE = 3
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -52,7 +53,7 @@ CREATE TABLE IF NOT EXISTS findings (cluster TEXT NOT NULL, key TEXT NOT NULL, b
     ended INTEGER, severity TEXT NOT NULL, title TEXT NOT NULL, PRIMARY KEY (cluster, key, began))
     WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tidied (cluster TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
-{history_screens.SCHEMA}{history_rows.SCHEMA}"""
+{history_screens.SCHEMA}{history_rows.SCHEMA}{history_runs.SCHEMA}"""
 _NAMES = ", ".join(COLUMNS)
 _MARKS = ", ".join("?" * (len(COLUMNS) + 1))
 
@@ -102,6 +103,18 @@ class HistoryFile:
             return []
         with self._read() as database:
             return history_screens.frames_of(database, cluster, hour)
+
+    def keep_run(self, cluster: str, run: str, began: float, until: float, news: Sequence[News]) -> None:
+        """Add what was told of a run of steps; that it was still there by `until`."""
+        with self._open() as database:
+            history_runs.keep(database, cluster, run, began, until, news)
+
+    def runs_until(self, cluster: str, at: float) -> list[KeptRun]:
+        """The newest runs of steps that were begun by then, oldest first, with all that was told of them."""
+        if not self.path.exists():
+            return []
+        with self._read() as database:
+            return history_runs.until(database, cluster, at)
 
     def keep_rows(self, cluster: str, rows: Sequence[KeptRow]) -> None:
         """Add what the list said of it."""
@@ -158,6 +171,7 @@ class HistoryFile:
             _thin(database, cluster, believed)
             history_screens.tidy(database, cluster, believed)
             history_rows.tidy(database, cluster, believed)
+            history_runs.tidy(database, cluster, believed - TIERS[-1][0])
             _prune(database, cluster, believed)
         with self._open() as database:
             database.commit()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from walconsole.observe.moments.search import MomentSearch
     from walconsole.operator_files.kept import KeptFiles
     from walconsole.ports import BucketReader, Observer, Screen
-    from walconsole.provision.engine.model import Gate, Stage, Step, Tell
-    from walconsole.provision.engine.runner import Runner
+    from walconsole.provision.engine.model import Gate, Step, Tell
     from walconsole.provision.engine.site import Site
     from walconsole.provision.keys.temporary_key import TemporaryKey
     from walconsole.session.demo_process import SandboxProcess
     from walconsole.session.finding import HostFinding
     from walconsole.session.incident_memory import IncidentMemory
+    from walconsole.session.resting_runner import RestingRunner
+    from walconsole.session.steps_kept import RunsKept, StepsKept
 
 
 def droplet_session(wish: Session, cleanups: Cleanups, lent: SshConnection | None = None) -> DropletSession:
@@ -61,6 +62,7 @@ class _Wiring:
         self._lasting = not isinstance(wish.target, DemoWish)
         self._last_fix: tuple[Cleanups, TemporaryKey] | None = None
         self._memory: IncidentMemory | None = None
+        self._history: RunsKept | None = None
         self._profile: Profile | None = None
         self._finding: HostFinding | None = None
 
@@ -128,6 +130,7 @@ class _Wiring:
         from walconsole.session.past import HeldHistory, KeptPast
 
         file = HistoryFile(self._environment) if self._lasting else HeldHistory()
+        self._history = file
         keeper = shown.keeper = HistoryKeeper(file, profile.kept_under, SystemClock())
         shown.past = KeptPast(file, profile.kept_under)
         self._cleanups.add("writing down what was read", keeper.close)
@@ -176,7 +179,7 @@ class _Wiring:
         offer: Fix | None,
         gate: Gate,
         tell: Tell,
-    ) -> _RestingRunner:
+    ) -> RestingRunner:
         """What sets archiving up, or what `offer` mends; first of all what an earlier console left behind.
 
         It goes through the observation's connection, in a shell of its own: a step may keep one busy for
@@ -191,6 +194,7 @@ class _Wiring:
         from walconsole.session.deployment import provisioned
         from walconsole.session.incident_memory import StepsHeard
         from walconsole.session.leftover_keys import offer_leftovers
+        from walconsole.session.resting_runner import RestingRunner
 
         run = shown.provision_run if offer is None else shown.fix_run
         if offer is not None:
@@ -217,8 +221,20 @@ class _Wiring:
         site = await self._site_for(offer, parts.site, beside, cleanups)
         chosen = steps(site) if offer is None else fix_steps(site, offer)
         tell = tell if self._memory is None else StepsHeard(self._memory, chosen).before(tell)
-        runner = Runner(site, chosen, gate, tell, independent=independent(offer))
-        return _RestingRunner(runner, beside, self._noting(offer, site))
+        kept = await self._steps_kept(offer, chosen)
+        runner = Runner(site, chosen, gate, kept.before(tell), independent=independent(offer))
+        return RestingRunner(runner, beside, self._noting(offer, site), kept)
+
+    async def _steps_kept(self, offer: Fix | None, chosen: Sequence[Step]) -> StepsKept:
+        """What keeps for the past what these steps tell."""
+        await asyncio.to_thread(import_module, "walconsole.session.steps_kept")
+        from walconsole.session.steps_kept import StepsKept
+
+        assert self._history is not None  # noqa: S101  # it is there since it was connected
+        what = "setting archiving up" if offer is None else offer.step
+        return StepsKept(
+            self._history, self._current.kept_under, SystemClock(), chosen, what, "on the screen"
+        )
 
     def _noting(self, offer: Fix | None, site: Site) -> Callable[[], AbstractAsyncContextManager[None]]:
         """A recovery on another host is found again by whoever does not remember where it was begun."""
@@ -291,48 +307,6 @@ class _Wiring:
 
 def _is_recovery(offer: Fix) -> bool:
     return offer.step.startswith("recover")
-
-
-class _RestingRunner:
-    """provision_run.StepRunner that has nothing open on the droplet while nothing runs. What `noted` gives is
-    around each run.
-    """
-
-    def __init__(
-        self, runner: Runner, shell: SshShell, noted: Callable[[], AbstractAsyncContextManager[None]]
-    ) -> None:
-        self._runner, self._shell, self._noted = runner, shell, noted
-
-    @property
-    def steps(self) -> Sequence[Step]:
-        return self._runner.steps
-
-    @property
-    def stages(self) -> Mapping[str, Stage]:
-        return self._runner.stages
-
-    @property
-    def done(self) -> bool:
-        return self._runner.done
-
-    async def run(self) -> None:
-        async with self._awake(), self._noted():
-            await self._runner.run()
-
-    async def check_all(self) -> None:
-        async with self._awake():
-            await self._runner.check_all()
-
-    async def undo(self) -> None:
-        async with self._awake():
-            await self._runner.undo()
-
-    @asynccontextmanager
-    async def _awake(self) -> AsyncIterator[None]:
-        try:
-            yield
-        finally:
-            await self._shell.aclose()
 
 
 class PacedObserver:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from walconsole.domain.fleet.kept import KeptRow
+from walconsole.domain.kept.runs import MOST_RUNS, KeptRun, News, between, by_then
 from walconsole.domain.kept.screens import (
     Frame,
     Link,
@@ -29,6 +30,8 @@ class Screens(Protocol):
     def screen_levels(self, cluster: str) -> list[tuple[float, str]]: ...
 
     def screens_of(self, cluster: str, hour: int) -> list[Frame]: ...
+
+    def runs_until(self, cluster: str, at: float) -> list[KeptRun]: ...
 
 
 class KeptPast:
@@ -59,6 +62,14 @@ class KeptPast:
     async def frames(self, first: float, last: float) -> list[Frame]:
         """See Past."""
         return await asyncio.to_thread(frames_between, self._kept, self._cluster, first, last)
+
+    async def runs(self, until: float) -> list[KeptRun]:
+        """See Past."""
+        return by_then(await asyncio.to_thread(self._kept.runs_until, self._cluster, until), until)
+
+    async def runs_between(self, first: float, last: float) -> list[KeptRun]:
+        """See Past."""
+        return between(await asyncio.to_thread(self._kept.runs_until, self._cluster, last), first, last)
 
     def _screen(self, at: float) -> PastScreen | None:
         until = self._until(at)
@@ -117,8 +128,9 @@ class HeldHistory:
 
     MOST = 1000
 
-    def __init__(self, frames: Sequence[Frame] = ()) -> None:
+    def __init__(self, frames: Sequence[Frame] = (), runs: Sequence[KeptRun] = ()) -> None:
         self._frames = list(frames)
+        self._runs = {each.run: each for each in runs}
 
     def write(self, cluster: str, readings: Sequence[PastReading]) -> None:
         """Numbers of their own are kept by the session's own history."""
@@ -133,6 +145,17 @@ class HeldHistory:
         if len(self._frames) > self.MOST:
             half = self.MOST // 2
             self._frames = [*thinned_frames(self._frames[:half], 60), *self._frames[half:]][-self.MOST :]
+
+    def keep_run(self, _cluster: str, run: str, began: float, until: float, news: Sequence[News]) -> None:
+        """One more part of it."""
+        before = self._runs.get(run)
+        self._runs[run] = KeptRun(run, began, until, (*(before.news if before is not None else ()), *news))
+        while len(self._runs) > MOST_RUNS:
+            del self._runs[next(iter(self._runs))]
+
+    def runs_until(self, _cluster: str, at: float) -> list[KeptRun]:
+        """See Screens."""
+        return by_then(self._runs.values(), at)
 
     def keep_rows(self, cluster: str, rows: Sequence[KeptRow]) -> None:
         """There is no list in which it would stand."""

@@ -21,6 +21,7 @@ from walconsole.domain.units import plural
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import BlockedError, SshError, TemporaryKeyError, UsageError, WalconsoleError
 from walconsole.operator_files.begun_elsewhere import BegunElsewhere
+from walconsole.operator_files.history_file import HistoryFile
 from walconsole.operator_files.incident_file import IncidentFile
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
@@ -28,7 +29,7 @@ from walconsole.process.clock import SystemClock
 from walconsole.process.logs import start_logging
 from walconsole.process.stderr import say
 from walconsole.process.stop import Stop
-from walconsole.provision.engine.model import Changing, Progress, Question, Stage, Step
+from walconsole.provision.engine.model import Changing, Doing, Progress, Question, Stage, Step
 from walconsole.provision.engine.printing import JsonLines, PlainLines, Printer
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.engine.site import Site
@@ -38,6 +39,7 @@ from walconsole.session.deployment import Provisioned, provisioned
 from walconsole.session.expiring import ExpiryMemory
 from walconsole.session.incident_memory import IncidentMemory, StepsHeard
 from walconsole.session.recovering import Part, RecoverAsked, recover_steps
+from walconsole.session.steps_kept import StepsKept
 from walconsole.session.wish import Session
 from walconsole.ui.provisioning.transcript import save_transcript
 
@@ -88,6 +90,14 @@ class ProvisionWish:
             return OwnStep.RECOVER
         named = {OwnStep.BACKUP: self.backup, OwnStep.DRILL: self.drill, OwnStep.EXPIRE: self.expire}
         return next((step for step, asked in named.items() if asked), OwnStep.PROVISION)
+
+    @property
+    def words(self) -> str:
+        """What its steps are for, in words."""
+        if self.offer is not None:
+            return self.offer.step
+        step = self.own_step
+        return "walconsole undo" if step is None else f"walconsole {step}"
 
     @property
     def planning(self) -> str:
@@ -274,8 +284,10 @@ class _Command:
         agreed = (*wish.replace, wish.confirm) if by_name else wish.replace
         gate, apart = WordGate(agreed), independent(wish.offer)
         chosen = await self._chosen(site)
+        named, history = self._resolved.profile.kept_under, HistoryFile(self._environment)
+        kept = StepsKept(history, named, SystemClock(), chosen, wish.words, "without a screen")
         tell = StepsHeard(self._memory, chosen).before(self._heard)
-        runner = Runner(site, chosen, gate, tell, independent=apart)
+        runner = Runner(site, chosen, gate, kept.before(tell), independent=apart)
         parts.doubts.told = say
         if wish.apply and not wish.only_reads:
             await self._take_leftovers(parts)
@@ -284,7 +296,7 @@ class _Command:
         self._printer.begin(site, runner.steps)
         try:
             async with self._noted(site):
-                await self._run(runner)
+                await self._run(runner, kept)
         finally:
             self._keep(runner)
         self._printer.end(runner.stages)
@@ -324,10 +336,13 @@ class _Command:
                 f"{site.profile.name} --on {host} takes back"
             )
 
-    async def _run(self, runner: Runner) -> None:
+    async def _run(self, runner: Runner, kept: StepsKept) -> None:
         wish = self._wish
-        if wish.undo:
-            await (runner.undo() if wish.apply else self._undo_plans(runner))
+        if wish.apply and not wish.only_reads:
+            async with kept.doing(Doing.UNDO if wish.undo else Doing.RUN):
+                await (runner.undo() if wish.undo else runner.run())
+        elif wish.undo:
+            await self._undo_plans(runner)
         else:
             await (runner.run() if wish.apply else runner.check_all())
         if wish.planning and not wish.apply and Stage.BLOCKED in runner.stages.values():

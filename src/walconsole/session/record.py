@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from walconsole.domain.kept.recording import Recording, bounded, recording_text
+from walconsole.domain.kept.runs import between
 from walconsole.domain.profile import Profile
 from walconsole.domain.units import plural, whole_duration_text
 from walconsole.droplet.names import rclone_names
@@ -23,16 +24,16 @@ def record(session: Session, path: Path, since_s: float, until_s: float) -> str:
     assert isinstance(profile, Profile)  # noqa: S101  # the command names a server
     now = SystemClock().now()
     tried = f"recording {profile.name}"
-    frames = frames_between(
-        HistoryFile(session.environment), profile.kept_under, now - since_s, now - until_s
-    )
+    history, first, last = HistoryFile(session.environment), now - since_s, now - until_s
+    frames = frames_between(history, profile.kept_under, first, last)
     if not frames:
         remedy = "open the console, or let a watcher run: what they see is kept for thirty days"
         raise UsageError(tried, "nothing is kept of that time", remedy)
     names = rclone_names(profile)
     remotes = {role.value: name for role, name in names.copies.items()}
     kept = bounded(frames)
-    text = recording_text(Recording(session.title, tuple(kept), remotes, names.config))
+    runs = between(history.runs_until(profile.kept_under, last), first, last)
+    text = recording_text(Recording(session.title, tuple(kept), remotes, names.config, tuple(runs)))
     try:
         write_new(path, text)
     except FileExistsError:

@@ -46,7 +46,7 @@ def replay_session(recording: Recording) -> DropletSession:
     from walconsole.droplet.names import RcloneNames
     from walconsole.session.past import HeldHistory, KeptPast
 
-    past = KeptPast(HeldHistory(recording.frames), recording.title, _can_be_diagnosed)
+    past = KeptPast(HeldHistory(recording.frames, recording.runs), recording.title, _can_be_diagnosed)
 
     async def connect(session: DropletSession) -> Observer:
         from walconsole.ui.board.travel import Travel

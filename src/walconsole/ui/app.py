@@ -398,11 +398,11 @@ class WalconsoleApp(TravelKeys, ThemedApp):
         while self.screen is not below[-1]:
             self.pop_screen()
 
-    def open_steps(self, session: DropletSession, run: ProvisionRun) -> None:
-        """The screen of a run of steps, unless it is seen already."""
+    def open_steps(self, session: DropletSession, run: ProvisionRun | None) -> None:
+        """The screen of a run of steps, unless it is seen already; None: of those of the past."""
         from walconsole.ui.provisioning.screen import ProvisionScreen
 
-        if not (isinstance(self.screen, ProvisionScreen) and self.screen.run is run):
+        if not (isinstance(self.screen, ProvisionScreen) and run in (None, self.screen.run)):
             self.push_screen(ProvisionScreen(session, self.glyphs, run))
 
     def keep_transcript(self, session: DropletSession, run: ProvisionRun) -> None:

@@ -5,7 +5,6 @@ It is read as text from anywhere: whatever is in it, it makes a recording or a V
 """
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from walconsole.domain.kept.chain import Spent
+from walconsole.domain.kept.runs import KeptRun, packed_runs, runs_of
 from walconsole.domain.kept.screens import (
     Frame,
     followed,
@@ -38,7 +38,8 @@ _REMOTE = re.compile(r"[A-Za-z0-9_.@:/+][A-Za-z0-9_.@:/+-]{0,400}")
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """`title` is whose it is; `remotes` (by role) and `remote_config` are what rclone calls them there.
+    """`title` is whose it is; `remotes` (by role) and `remote_config` are what rclone calls them there;
+    `runs` are the steps that were run meanwhile.
 
     They stand in commands that can be copied, and have no sign that a shell reads otherwise.
     """
@@ -47,6 +48,7 @@ class Recording:
     frames: tuple[Frame, ...]
     remotes: Mapping[str, str] = field(default_factory=dict)
     remote_config: str = ""
+    runs: tuple[KeptRun, ...] = ()
 
 
 def bounded(frames: Sequence[Frame]) -> list[Frame]:
@@ -70,6 +72,8 @@ def recording_text(recording: Recording) -> str:
         "remote_config": recording.remote_config if _REMOTE.fullmatch(recording.remote_config) else "",
         "frames": base64.b64encode(frames).decode("ascii"),
     }
+    if recording.runs:  # an earlier walconsole passes over it
+        document["runs"] = base64.b64encode(packed_runs(recording.runs)).decode("ascii")
     return json.dumps(document, ensure_ascii=True, indent=1) + "\n"
 
 
@@ -87,7 +91,9 @@ def recording_of(text: str) -> Recording:
     if not frames:
         raise ValueError("nothing is in it")
     title, config = _word(document, "title"), _word(document, "remote_config")
-    return Recording(title, frames, dict(_remotes(document)), config if _REMOTE.fullmatch(config) else "")
+    remotes, config = dict(_remotes(document)), config if _REMOTE.fullmatch(config) else ""
+    runs = runs_of(_block(document["runs"], "runs")) if "runs" in document else ()
+    return Recording(title, frames, remotes, config, runs)
 
 
 def _word(document: Mapping[str, Any], name: str) -> str:
@@ -107,14 +113,17 @@ def _remotes(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield role, name
 
 
-def _frames(content: object) -> Iterator[Frame]:
+def _block(content: object, name: str) -> bytes:
     if not isinstance(content, str):
-        raise ValueError("its frames are no text")
+        raise ValueError(f"its {name} are no text")
     try:
-        block = base64.b64decode(content, validate=True)
-    except binascii.Error:
-        raise ValueError("its frames are damaged") from None
-    links = links_of(unpacked(block, _MOST_UNPACKED))
+        return base64.b64decode(content, validate=True)
+    except ValueError:  # binascii.Error; a sign that is none of ASCII's
+        raise ValueError(f"its {name} are damaged") from None
+
+
+def _frames(content: object) -> Iterator[Frame]:
+    links = links_of(unpacked(_block(content, "frames"), _MOST_UNPACKED))
     if len(links) > MOST_FRAMES:
         raise ValueError(f"it has more than {MOST_FRAMES} frames")
     if any(after.at < before.at for before, after in pairwise(links)):

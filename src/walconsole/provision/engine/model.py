@@ -299,6 +299,14 @@ class Gate(Protocol):
 # -- What a run of the steps tells while it goes on.
 
 
+class Doing(StrEnum):
+    """What the steps are gone through for."""
+
+    LOOK = "looked at"
+    RUN = "run"
+    UNDO = "taken back"
+
+
 class Stage(StrEnum):
     """Where a step is. The last nine are ends, until the step is run again.
 

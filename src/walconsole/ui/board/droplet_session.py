@@ -398,8 +398,11 @@ class DropletSession:
         return tuple(run for run in (self.provision_run, self.fix_run) if run is not None)
 
     def open_provisioning(self) -> None:
-        """The screen that sets archiving up, where it was when it was left."""
-        if self.in_past or self.hands_off or self.provisioner is None:
+        """The screen that sets archiving up, where it was when it was left; in the past what ran by then."""
+        if self.in_past:
+            self.front.open_steps(self, None)
+            return
+        if self.hands_off or self.provisioner is None:
             self._refuse(self._why_not())
             return
         if self.provision_run is None:

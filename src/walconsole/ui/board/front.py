@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.observed import HostKeyQuestion
     from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.domain.incidents.model import IncidentLog
+    from walconsole.domain.kept.runs import KeptRun
     from walconsole.domain.kept.screens import Frame, PastScreen
     from walconsole.domain.standing.model import Diagnosis, Verdict
     from walconsole.ports import Clock
@@ -104,6 +105,14 @@ class Moments(Protocol[M_co]):
 class Past(Moments["PastScreen"], Protocol):
     """What was kept of a cluster: whole screens."""
 
+    async def runs(self, until: float) -> list[KeptRun]:
+        """The runs of steps that were begun by then, oldest first, with what was told of them by then."""
+        ...
+
+    async def runs_between(self, first: float, last: float) -> list[KeptRun]:
+        """Those that were under way at some time of it, likewise: for a recording."""
+        ...
+
     async def frames(self, first: float, last: float) -> list[Frame]:
         """All from `first` to `last`, oldest first, as they are kept: for a recording."""
         ...
@@ -169,7 +178,7 @@ class Front(Protocol):
 
     def open_recover(self, session: DropletSession) -> None: ...
 
-    def open_steps(self, session: DropletSession, run: ProvisionRun) -> None: ...
+    def open_steps(self, session: DropletSession, run: ProvisionRun | None) -> None: ...
 
     def keep_transcript(self, session: DropletSession, run: ProvisionRun) -> None: ...
 

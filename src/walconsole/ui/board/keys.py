@@ -30,7 +30,16 @@ SCREENS = {
     "archive": Keys(ARCHIVE, panes="1-5"),
     "configuration": Keys(CONFIGURATION, panes="1-4"),
     "provision": Keys(
-        PROVISION, inherits=("quit", "choose_theme", "show_commands", "command_line", "command_palette")
+        PROVISION,
+        inherits=(
+            "quit",
+            "travel",
+            "past_ask",
+            "choose_theme",
+            "show_commands",
+            "command_line",
+            "command_palette",
+        ),
     ),
     "triage": Keys(TRIAGE, panes="1-5"),
     "recovery": Keys(RECOVERY, panes="1-3"),
@@ -127,7 +136,7 @@ CHANGES = frozenset({
 })  # fmt: skip
 """What leads to a change of the server, its files or its stores: not offered where that is refused."""
 
-ONLY_NOW = CHANGES | {
+ONLY_NOW = (CHANGES - {"provision"}) | {
     "refresh_now",
     "pause",
     "pace(-1)",
@@ -141,7 +150,12 @@ ONLY_NOW = CHANGES | {
     "screen.recover",
     "screen.ask",
 }
-"""What reads anew, or leads to what is done: there is nothing of it while the past is shown."""
+"""What reads anew, or leads to what is done: there is nothing of it while the past is shown.
+
+The screen of steps is there, and shows those of then; what begins them is not.
+"""
+_HINTS_THEN = {"provision": "steps"}
+"""What a key is for in the past, where that is less than now."""
 
 
 def is_only_now(action: str) -> bool:
@@ -165,10 +179,12 @@ def hints(
         for action in offered
         if action.hint
         and (action.scope != "log" or pane == "log")
-        and not (read_only and action.action in CHANGES)
+        and not (read_only and action.action in CHANGES and not (past and action.action in _HINTS_THEN))
         and not (past and action.action in ONLY_NOW)
     ]
-    return (*((action.sign, action.hint) for action in wanted), *([(panes, "panes")] if panes else ()))
+    then = _HINTS_THEN if past else {}
+    found = ((action.sign, then.get(action.action, action.hint)) for action in wanted)
+    return (*found, *([(panes, "panes")] if panes else ()))
 
 
 def bindings(screen: str) -> list[BindingType]:

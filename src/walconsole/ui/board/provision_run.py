@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from walconsole.errors import ProvisionError, WalconsoleError
-from walconsole.provision.engine.model import Changing, Proved, Stage
+from walconsole.provision.engine.model import Changing, Doing, Proved, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from walconsole.provision.engine.kept_news import KeptStep
     from walconsole.provision.engine.model import (
         Change,
         Check,
@@ -57,6 +58,7 @@ class StepRunner(Protocol):
 
 if TYPE_CHECKING:
     MakeRunner = Callable[[Gate, Tell], Awaitable[StepRunner]]
+    ShownStep = Step | KeptStep
 
 
 @dataclass(slots=True)
@@ -86,18 +88,15 @@ class StepNews:
         self.error = None
 
 
-class ProvisionRun:
-    """Hears a runner's news and is its gate. `changed` is called whenever something is to be shown.
+class StepsShown:
+    """What is known of steps that are gone through, as a screen shows it: every piece of news changes it.
 
-    `finished` is called when a run that did something has ended; `transcript` says where it was written.
-    It looks, runs or undoes; one at a time. `question` is what the gate asks just now.
-    `changes` are what this session changed and did not take back, oldest first; of the news the last
-    HISTORY_KEPT are kept.
+    `current` is the step that it is at, `suggested` the one to look at first, `question` what the gate asks.
+    `changes` are what was changed and not taken back, oldest first; of the news the last HISTORY_KEPT are
+    kept. `transcript` says where that was written.
     """
 
-    def __init__(self, make: MakeRunner) -> None:
-        self._make = make
-        self.runner: StepRunner | None = None
+    def __init__(self) -> None:
         self.news: dict[str, StepNews] = {}
         self.history: deque[Progress] = deque(maxlen=HISTORY_KEPT)
         self.question: Question | None = None
@@ -105,10 +104,95 @@ class ProvisionRun:
         self.failure: WalconsoleError | None = None
         self.undone = False
         self.changes: list[Change] = []
-        self._undoing = False
+        self.transcript = ""
+        self.undoing = False
+
+    @property
+    def steps(self) -> Sequence[ShownStep]:
+        """All steps; none before the first look."""
+        return ()
+
+    @property
+    def busy(self) -> bool:
+        """Whether it looks, runs or undoes."""
+        return False
+
+    @property
+    def done(self) -> bool:
+        """Whether every step's aim is reached."""
+        return False
+
+    def last_proof(self) -> str:
+        """What the last step proved first of its own, empty where nothing was proved."""
+        last = self.steps[-1].id if self.steps else ""
+        told = (
+            [event.text for _, event in self.news[last].events if isinstance(event, Proved)] if last else []
+        )
+        return next((text for text in told if " archived in " in text), told[-1] if told else "")
+
+    def has_begun(self, doing: Doing) -> None:
+        """The steps are gone through from here on."""
+        self.undoing = doing is Doing.UNDO
+        if doing is not Doing.UNDO:
+            self.undone = False
+        if doing is Doing.RUN:
+            self.suggested = ""
+
+    def hear(self, progress: Progress) -> None:
+        """One piece of news."""
+        news = self.news.setdefault(progress.step, StepNews())
+        if progress.stage is Stage.CHECKING:
+            news.forget()
+        news.stage = progress.stage
+        if progress.stage is Stage.APPLYING:
+            news.applied = True
+        self.current = progress.step
+        if progress.check is not None:
+            news.check = progress.check
+        if progress.plan is not None:
+            news.plan = progress.plan
+        if progress.error is not None:
+            news.error = progress.error
+        if progress.event is not None:
+            news.hear(progress.at, progress.event)
+        self._keep_changes(progress)
+        self.history.append(progress)
+
+    def has_ended(self, doing: Doing, failure: WalconsoleError | None = None) -> None:
+        """They are gone through, or that ended by `failure`: what is looked at first now."""
+        if failure is not None:
+            self.failure = failure
+            self.suggested = next((one for one, news in self.news.items() if news.error is not None), "")
+        elif doing is Doing.LOOK:
+            to_do = (step.id for step in self.steps if self.news[step.id].stage not in _GOOD)
+            self.suggested = next(to_do, "")
+        elif doing is Doing.UNDO:
+            self.undone = True
+        else:
+            # Where nothing is left that could be undone, what a probe has found is what is looked at.
+            self.suggested = SUMMARY if self.changes or not self.steps else self.steps[-1].id
+        self.current, self.undoing = "", False
+
+    def _keep_changes(self, progress: Progress) -> None:
+        if isinstance(progress.event, Changing) and not self.undoing:
+            self.changes.append(progress.event.change)
+        elif self.undoing and progress.stage is Stage.UNDONE:
+            self.changes = [change for change in self.changes if change.step != progress.step]
+
+
+class ProvisionRun(StepsShown):
+    """Hears a runner's news and is its gate. `changed` is called whenever something is to be shown.
+
+    `finished` is called when a run that did something has ended. It looks, runs or undoes; one at a time.
+    `changes` are those of this session.
+    """
+
+    def __init__(self, make: MakeRunner) -> None:
+        super().__init__()
+        self._make = make
+        self.runner: StepRunner | None = None
         self.changed: Callable[[], None] = lambda: None
         self.finished: Callable[[ProvisionRun], None] = lambda _: None
-        self.transcript = ""
         self._applied = False
         self._answer: asyncio.Future[bool] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -119,11 +203,6 @@ class ProvisionRun:
         return self._task is not None and not self._task.done()
 
     @property
-    def undoing(self) -> bool:
-        """Whether it takes back what was changed."""
-        return self._undoing
-
-    @property
     def changing(self) -> bool:
         """Whether a step is being applied just now."""
         return self.busy and any(
@@ -131,29 +210,26 @@ class ProvisionRun:
         )
 
     @property
-    def steps(self) -> Sequence[Step]:
+    def steps(self) -> Sequence[ShownStep]:
         """All steps; none before the first look."""
         return self.runner.steps if self.runner is not None else ()
 
-    def last_proof(self) -> str:
-        """What the last step proved first of its own, empty where nothing was proved."""
-        last = self.steps[-1].id if self.steps else ""
-        told = (
-            [event.text for _, event in self.news[last].events if isinstance(event, Proved)] if last else []
-        )
-        return next((text for text in told if " archived in " in text), told[-1] if told else "")
+    @property
+    def done(self) -> bool:
+        """Whether every step's aim is reached."""
+        return self.runner is not None and self.runner.done
 
     def look(self) -> None:
         """Check and plan every step; changes nothing."""
-        self._begin(self._look)
+        self._begin(Doing.LOOK)
 
     def start(self) -> None:
         """Run all steps, asking before each."""
-        self._begin(self._run)
+        self._begin(Doing.RUN)
 
     def undo(self) -> None:
         """Take back what was changed, asking before each."""
-        self._begin(self._undo)
+        self._begin(Doing.UNDO)
 
     async def end(self) -> None:
         """Cancel what runs, and wait until its own clean-up is through."""
@@ -181,11 +257,11 @@ class ProvisionRun:
 
     # What runs.
 
-    def _begin(self, what: Callable[[], Coroutine[None, None, None]]) -> None:
+    def _begin(self, doing: Doing) -> None:
         if self.busy:
             return
         self.failure = None
-        self._task = asyncio.create_task(self._guarded(what), name="provisioning")
+        self._task = asyncio.create_task(self._guarded(doing), name="provisioning")
         self._task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -203,67 +279,34 @@ class ProvisionRun:
                 news.stage, news.error, self.suggested = Stage.FAILED, self.failure, step_id
         self.changed()
 
-    async def _guarded(self, what: Callable[[], Coroutine[None, None, None]]) -> None:
+    async def _guarded(self, doing: Doing) -> None:
         try:
             if self.runner is None:
                 self.runner = await self._make(self, self._told)
                 self.news = {step.id: StepNews() for step in self.runner.steps}
                 self.changed()
-            await what()
+            self.has_begun(doing)
+            await self._gone_through(self.runner, doing)
+            self.has_ended(doing)
         except WalconsoleError as error:
-            self.failure = error
-            self.suggested = next((one for one, news in self.news.items() if news.error is not None), "")
+            self.has_ended(doing, error)
         finally:
-            self.current, self._undoing = "", False
+            self.current, self.undoing = "", False
             if self._applied:
                 self._applied = False
                 self.finished(self)
             self.changed()
 
-    async def _look(self) -> None:
-        if self.runner is not None:
-            self.undone = False
-            await self.runner.check_all()
-            to_do = (step.id for step in self.runner.steps if self.news[step.id].stage not in _GOOD)
-            self.suggested = next(to_do, "")
-
-    async def _run(self) -> None:
-        if self.runner is not None:
-            self.undone, self.suggested = False, ""
-            await self.runner.run()
-            steps = self.runner.steps
-            # Where nothing is left that could be undone, what a probe has found is what is looked at.
-            self.suggested = SUMMARY if self.changes or not steps else steps[-1].id
-
-    async def _undo(self) -> None:
-        if self.runner is not None:
-            self._undoing = True
-            await self.runner.undo()
-            self.undone = True
+    async def _gone_through(self, runner: StepRunner, doing: Doing) -> None:
+        match doing:
+            case Doing.LOOK:
+                await runner.check_all()
+            case Doing.RUN:
+                await runner.run()
+            case Doing.UNDO:
+                await runner.undo()
 
     def _told(self, progress: Progress) -> None:
-        """One piece of news."""
-        news = self.news.setdefault(progress.step, StepNews())
-        if progress.stage is Stage.CHECKING:
-            news.forget()
-        news.stage = progress.stage
-        if progress.stage is Stage.APPLYING:
-            self._applied = news.applied = True
-        self.current = progress.step
-        if progress.check is not None:
-            news.check = progress.check
-        if progress.plan is not None:
-            news.plan = progress.plan
-        if progress.error is not None:
-            news.error = progress.error
-        if progress.event is not None:
-            news.hear(progress.at, progress.event)
-        self._keep_changes(progress)
-        self.history.append(progress)
+        self._applied = self._applied or progress.stage is Stage.APPLYING
+        self.hear(progress)
         self.changed()
-
-    def _keep_changes(self, progress: Progress) -> None:
-        if isinstance(progress.event, Changing) and not self._undoing:
-            self.changes.append(progress.event.change)
-        elif self._undoing and progress.stage is Stage.UNDONE:
-            self.changes = [change for change in self.changes if change.step != progress.step]

@@ -23,7 +23,6 @@ from walconsole.provision.engine.model import (
     Ran,
     Risk,
     Stage,
-    Step,
     Waiting,
     Where,
 )
@@ -31,7 +30,7 @@ from walconsole.provision.engine.printing import moving_text
 from walconsole.ui.board.cells import folded
 from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.progress import bar
-from walconsole.ui.board.provision_run import SUMMARY, ProvisionRun, StepNews
+from walconsole.ui.board.provision_run import SUMMARY, StepNews, StepsShown
 from walconsole.ui.provisioning.transcript import undo_words
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
 
     from walconsole.errors import WalconsoleError
     from walconsole.ui.board.glyphs import Glyphs
+    from walconsole.ui.board.provision_run import ShownStep
+    from walconsole.ui.provisioning.past_run import PastSteps
 
 _TITLE_CELLS = 25
 _LABEL_CELLS = 16
@@ -74,7 +75,7 @@ _FACT_TONES = {
 }
 
 
-def step_rows(run: ProvisionRun, glyphs: Glyphs) -> tuple[Line, ...]:
+def step_rows(run: StepsShown, glyphs: Glyphs) -> tuple[Line, ...]:
     """A row for each step: its sign, its title, where it is; the last row sums up."""
     rows = [_step_row(step, run.news.get(step.id), glyphs) for step in run.steps]
     if run.steps:
@@ -83,7 +84,7 @@ def step_rows(run: ProvisionRun, glyphs: Glyphs) -> tuple[Line, ...]:
     return tuple(rows)
 
 
-def _step_row(step: Step, news: StepNews | None, glyphs: Glyphs) -> Line:
+def _step_row(step: ShownStep, news: StepNews | None, glyphs: Glyphs) -> Line:
     stage = news.stage if news is not None else Stage.WAITING
     word, tone = _WORDS[stage]
     if stage is Stage.WAITING and news is not None and news.check is not None:
@@ -113,7 +114,7 @@ def _sign(stage: Stage, glyphs: Glyphs) -> str:
 
 
 def plan_rows(
-    step: Step, news: StepNews, width: int, glyphs: Glyphs, *, told: WalconsoleError | None = None
+    step: ShownStep, news: StepNews, width: int, glyphs: Glyphs, *, told: WalconsoleError | None = None
 ) -> tuple[Line, ...]:
     """What the step found, what it would do, and how that is undone. `told`: what the first line says."""
     rows: list[Line] = []
@@ -166,7 +167,7 @@ def _fact_rows(fact: Fact, width: int, glyphs: Glyphs) -> Iterator[Line]:
         yield Line((start, Span(line, _FACT_TONES[fact.state])), label=label, value=value)
 
 
-def _plan(step: Step, plan: Plan, width: int) -> Iterator[Line]:
+def _plan(step: ShownStep, plan: Plan, width: int) -> Iterator[Line]:
     yield from _paragraph(f"{plan.summary} ({step.risk})", width, Tone.STRONG)
     for label, text in (("interrupts", plan.downtime), ("costs", plan.cost), ("undo", plan.undo)):
         if text:
@@ -239,8 +240,24 @@ def _moving_row(event: Moving, glyphs: Glyphs) -> Line:
     return Line((Span("  "), *bar(share, glyphs), Span(" "), words))
 
 
-def summary_rows(run: ProvisionRun, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
-    """What this session changed, where, and how each is undone."""
+def summary_rows(
+    run: StepsShown, width: int, glyphs: Glyphs, *, past: PastSteps | None = None
+) -> tuple[Line, ...]:
+    """What this session changed, where, and how each is undone; of the past also what was run before."""
+    before = _acts_rows(past, width, glyphs) if past is not None else ()
+    return (*_changes_rows(run, width, glyphs), *before)
+
+
+def _acts_rows(past: PastSteps, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    yield _empty()
+    yield Line((Span("what was run by then, the newest first", Tone.STRONG),))
+    for act in past.acts:
+        yield from _paragraph(f"{glyphs.dot} {act.words()}", width, Tone.TEXT)
+    if not past.acts:
+        yield Line((Span("nothing that is kept", Tone.MUTED),))
+
+
+def _changes_rows(run: StepsShown, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     changes = run.changes
     if not changes:
         return tuple(_nothing_to_undo(run, width, glyphs))
@@ -258,7 +275,7 @@ def summary_rows(run: ProvisionRun, width: int, glyphs: Glyphs) -> tuple[Line, .
     return tuple(rows)
 
 
-def _nothing_to_undo(run: ProvisionRun, width: int, glyphs: Glyphs) -> Iterator[Line]:
+def _nothing_to_undo(run: StepsShown, width: int, glyphs: Glyphs) -> Iterator[Line]:
     """Where no change is left: what ran all the same, with what became of it."""
     ran = [
         (step, news)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import duration_text, plural
-from walconsole.provision.engine.model import Stage, Step
+from walconsole.provision.engine.model import Stage
 from walconsole.provision.engine.printing import tally
 from walconsole.ui.board import keys
 from walconsole.ui.board.boxes import Boxes
@@ -16,7 +17,7 @@ from walconsole.ui.board.content import Tone
 from walconsole.ui.board.key_bar import KeyBar
 from walconsole.ui.board.layout import GAP, TWO_COLUMNS, Box, Wish, stacked
 from walconsole.ui.board.panes_screen import PanesScreen
-from walconsole.ui.board.provision_run import SUMMARY, ProvisionRun, StepNews
+from walconsole.ui.board.provision_run import SUMMARY, ProvisionRun, StepNews, StepsShown
 from walconsole.ui.board.rows_pane import RowsPane
 from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.provisioning import rows
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
+    from walconsole.ui.board.provision_run import ShownStep, StepRunner
+    from walconsole.ui.provisioning.past_run import PastSteps
 
 
 # -- Where the three panes stand: the steps at the left, the plan and what was done at the right.
@@ -80,24 +83,26 @@ _BEGIN = frozenset({"x", "r", "u"})
 
 
 class ProvisionScreen(PanesScreen):
-    """Shows `run`, which goes on without it. Looks at every step when it is opened for the first time."""
+    """Shows `run`, which goes on without it. Looks at every step when it is opened for the first time.
+
+    In the past it shows the last run that was begun by then, whoever began it; None: it was opened there.
+    """
 
     BINDINGS: ClassVar = keys.bindings("provision")
     CSS_PATH = "provision.tcss"
     actions = keys.actions("provision")
-    NO_PAST: ClassVar = (
-        "steps have no past: what each run did is in its transcript, what was seen meanwhile behind h on the "
-        "dashboard (Esc first)"
-    )
 
-    def __init__(self, session: DropletSession, glyphs: Glyphs, run: ProvisionRun) -> None:
+    def __init__(self, session: DropletSession, glyphs: Glyphs, run: ProvisionRun | None) -> None:
         super().__init__(session, glyphs)
-        self.run = run
-        self.verdict = VerdictLine(f"{session.title}: looking at the droplet; nothing is changed")
+        self.run = ProvisionRun(_nothing_to_run) if run is None else run
+        self._past: PastSteps | None = None
+        self._only_past = run is None
+        told = "reading what is kept" if session.in_past else "looking at the droplet; nothing is changed"
+        self.verdict = VerdictLine(f"{session.title}: {told}")
         panes = [RowsPane(spec, glyphs) for spec in SPECS]
         self.board = Boxes(arrange, *panes)
         self.panes = self.board.panes
-        self.gate = GateBar(run.answer, session.title)
+        self.gate = GateBar(self.run.answer, session.title)
         self.key_bar = KeyBar(self.hints(), session.footnote())
         self._events = EventLines(glyphs)
         self._following = True
@@ -115,7 +120,9 @@ class ProvisionScreen(PanesScreen):
         self.session.show_to(self)
         self.panes["steps"].focus()
         self.run.changed = self._soon
-        if not self.run.news and not self.run.busy:
+        if self.session.in_past:
+            self._to_past()
+        elif not self.run.news and not self.run.busy:
             self.run.look()
         self._soon()
         self.set_interval(1.0, self._show_key_age)
@@ -127,27 +134,70 @@ class ProvisionScreen(PanesScreen):
     # What happened.
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
-        """The dashboard's news are not shown here."""
+        """The dashboard's news are not shown here, but where in the past they are of."""
         message.stop()
+        if self.session.in_past:
+            self._to_past()
+
+    def update_keys(self) -> None:
+        """The footer; whoever came back to now sees what goes on."""
+        if not self.session.in_past and (self._past is not None or self._only_past):
+            self._past = None
+            if self._only_past:
+                self.dismiss(None)
+                return
+            self._following = True
+            self._soon()
+        super().update_keys()
+
+    def _to_past(self) -> None:
+        """Show what was kept of the moment where the session is."""
+        travel, past = self.session.travel, self.session.past
+        at = travel.screen.at if travel is not None and travel.screen is not None else None
+        if past is None or at is None or (self._past is not None and self._past.at == at):
+            return
+
+        async def read() -> None:
+            from walconsole.errors import RegisterError
+            from walconsole.ui.provisioning.past_run import PastSteps
+
+            try:
+                runs = await past.runs(at)
+            except RegisterError as error:
+                self.session.notify(error.line(), "the past cannot be read", "error")
+                runs = []
+            found = await asyncio.to_thread(PastSteps, runs, at)
+            if self.session.in_past:
+                self._past, self._following = found, True
+                self._soon()
+
+        self.run_worker(read(), name="steps of the past", group="past steps", exclusive=True)
 
     def _soon(self) -> None:
         if self._due is None and self.is_attached:
             self._due = self.set_timer(SOONEST_S, self._show_news)
 
+    @property
+    def shown(self) -> StepsShown:
+        """What goes on, or what did at the moment of the past that is shown."""
+        return self._past.run if self._past is not None else self.run
+
     def _show_news(self) -> None:
         self._due = None
         self.fill("steps")
-        wanted = self.run.current or self.run.suggested
+        wanted = self.shown.current or self.shown.suggested
         if self._following and wanted:
             self._choose(wanted)
         self.fill("plan", "events")
         was_asking = self.gate.asking
-        self.gate.show(self.run.question)
+        self.gate.show(None if self.session.in_past else self.run.question)
         if was_asking and not self.gate.asking:
             self.panes[self.board.focused_name].focus()
         self._show_key_age()
         self._show_verdict()
-        self.update_keys()
+        super().update_keys()
+        if self.session.in_past and self.run.question is not None:
+            self.session.notify(f"{self.run.question.title} asks: h comes back to it", "now", "warning", 5)
 
     def notes_changed(self) -> None:
         """Keys that may be alive stand in the first line here too."""
@@ -169,7 +219,7 @@ class ProvisionScreen(PanesScreen):
         """Another step is looked at: that is followed no more, until it is the running one again."""
         message.stop()
         if message.pane is self.panes["steps"]:
-            self._following = self._chosen in (self.run.current, self.run.suggested)
+            self._following = self._chosen in (self.shown.current, self.shown.suggested)
             for name in ("plan", "events"):
                 self.panes[name].restart()
             self.fill("plan", "events")
@@ -182,15 +232,15 @@ class ProvisionScreen(PanesScreen):
         return row.label if row is not None else ""
 
     def _choose(self, step_id: str) -> None:
-        ids = [row.label for row in rows.step_rows(self.run, self.glyphs)]
+        ids = [row.label for row in rows.step_rows(self.shown, self.glyphs)]
         if step_id in ids and self._chosen != step_id:
             self.panes["steps"].centre(ids.index(step_id))
             for name in ("plan", "events"):
                 self.panes[name].restart()
 
-    def _step(self) -> tuple[Step, StepNews] | None:
-        step = next((step for step in self.run.steps if step.id == self._chosen), None)
-        return (step, self.run.news[step.id]) if step is not None else None
+    def _step(self) -> tuple[ShownStep, StepNews] | None:
+        step = next((step for step in self.shown.steps if step.id == self._chosen), None)
+        return (step, self.shown.news[step.id]) if step is not None else None
 
     def fill(self, *names: str) -> None:
         """Set the rows of these panes anew, for their widths."""
@@ -204,15 +254,16 @@ class ProvisionScreen(PanesScreen):
         pane, chosen = self.panes[name], self._step()
         width = (pane.size.width or self.size.width or 80) - 1
         if name == "steps":
-            pane.show(rows.step_rows(self.run, self.glyphs), "Steps")
+            title = "Steps" if self._past is None else self._past.title
+            pane.show(rows.step_rows(self.shown, self.glyphs), title)
         elif chosen is None and self._chosen == SUMMARY:
-            found = rows.summary_rows(self.run, width, self.glyphs)
+            found = rows.summary_rows(self.shown, width, self.glyphs, past=self._past)
             pane.show(found if name == "plan" else (), "Summary" if name == "plan" else "Done")
         elif chosen is None:
             pane.show((), pane.spec.title)
         elif name == "plan":
             step, news = chosen
-            failure = self.run.failure if not self.run.busy else None
+            failure = self.shown.failure if not self.shown.busy else None
             pane.show(rows.plan_rows(step, news, width, self.glyphs, told=failure), step.title)
         else:
             at_end = pane.cursor >= pane.rows - 1
@@ -221,10 +272,12 @@ class ProvisionScreen(PanesScreen):
 
     def _show_verdict(self) -> None:
         sign, word, text, tone = self._verdict()
-        self.verdict.show(sign, word, text, tone.value, self.session.key_note)
+        self.verdict.show(sign, word, text, tone.value, self.session.pause_note(self.session.clock.now()))
 
     def _verdict(self) -> tuple[str, str, str, Tone]:
-        run, glyphs = self.run, self.glyphs
+        run, glyphs = self.shown, self.glyphs
+        if self._past is not None and (told := self._past.silence()):
+            return glyphs.unknown, "", told, Tone.MUTED
         titles = {step.id: step.title for step in run.steps}
         if run.question is not None:
             return (
@@ -242,13 +295,13 @@ class ProvisionScreen(PanesScreen):
             return glyphs.ok, "undone", "what was changed from here is undone", Tone.OK
         if run.undone:
             return glyphs.dot, "undone", "nothing is recorded that could be undone", Tone.MUTED
-        if run.runner is not None and run.runner.done:
+        if run.done:
             return glyphs.ok, "ok", safe(run.last_proof() or "every step is done"), Tone.OK
         return self._looked()
 
     def _looked(self) -> tuple[str, str, str, Tone]:
         """What a look has found: a step that is blocked is where the run would stop."""
-        steps, news, glyphs = self.run.steps, self.run.news, self.glyphs
+        steps, news, glyphs = self.shown.steps, self.shown.news, self.glyphs
         open_ = [step for step in steps if news[step.id].stage in (Stage.WAITING, Stage.BLOCKED)]
         blocked = next((step for step in open_ if news[step.id].stage is Stage.BLOCKED), None)
         looked = [one for one in news.values() if one.check is not None or one.error is not None]
@@ -278,8 +331,8 @@ class ProvisionScreen(PanesScreen):
         return f"{failure.tried}: {failure.why}" if shown else failure.line()
 
     def _of_all(self) -> str:
-        stages = [news.stage for news in self.run.news.values()]
-        return f"; {tally(stages, undoing=self.run.undoing)}" if stages else ""
+        stages = [news.stage for news in self.shown.news.values()]
+        return f"; {tally(stages, undoing=self.shown.undoing)}" if stages else ""
 
     def repaint_lines(self) -> None:
         """The verdict."""
@@ -288,7 +341,7 @@ class ProvisionScreen(PanesScreen):
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys; while steps are taken those that would be refused are not among them."""
         offered = keys.hints("provision", read_only=self.session.read_only, past=self.session.in_past)
-        if self.run.question is None and not self.run.changing:
+        if self.session.in_past or (self.run.question is None and not self.run.changing):
             return offered
         left = tuple(hint for hint in offered if hint[0] not in _BEGIN)
         return (
@@ -338,7 +391,7 @@ class ProvisionScreen(PanesScreen):
             return
         if self.board.maximised:
             self.action_maximise()
-        elif self.run.question is not None:
+        elif self.run.question is not None and not self.session.in_past:
             self.run.answer(False)
         else:
             self.dismiss(None)
@@ -364,8 +417,8 @@ class ProvisionScreen(PanesScreen):
         from walconsole.ui.board.export import write_export
         from walconsole.ui.provisioning.transcript import transcript_of
 
-        history, changes = tuple(self.run.history), tuple(self.run.changes)
-        write_export(self.app, transcript_of(self.session.title, self.run.steps, history, changes))
+        history, changes = tuple(self.shown.history), tuple(self.shown.changes)
+        write_export(self.app, transcript_of(self.session.title, self.shown.steps, history, changes))
 
     def action_explain(self) -> None:
         """What the step is for, what it does, and the keys."""
@@ -375,6 +428,10 @@ class ProvisionScreen(PanesScreen):
         title = chosen[0].title if chosen is not None else "Setting archiving up"
         text = chosen[0].explanation if chosen is not None else _ABOUT
         self.app.push_screen(StepHelp(title, text, self.actions))
+
+
+async def _nothing_to_run(_gate: object, _tell: object) -> StepRunner:
+    raise AssertionError("a screen of the past runs nothing")
 
 
 def _alive(age_s: float) -> str:

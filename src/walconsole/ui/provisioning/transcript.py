@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from walconsole.domain.redaction import safe
 from walconsole.operator_files.places import places
@@ -27,11 +27,15 @@ from walconsole.provision.engine.model import (
     Proved,
     Ran,
     Stage,
-    Step,
     Waiting,
     Where,
 )
 from walconsole.ui.board.export import Export
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from walconsole.ui.board.provision_run import ShownStep
 
 _ENDS = frozenset(
     (
@@ -48,7 +52,7 @@ _ENDS = frozenset(
 
 
 def as_markdown(
-    profile: str, steps: Sequence[Step], history: Iterable[Progress], changes: Sequence[Change]
+    profile: str, steps: Sequence[ShownStep], history: Iterable[Progress], changes: Sequence[Change]
 ) -> str:
     """A section for each time that a step was run, in the order it happened; then what stays changed."""
     titles = {step.id: step.title for step in steps}
@@ -177,7 +181,7 @@ def _time(at: float) -> str:
 
 
 def transcript_of(
-    title: str, steps: Sequence[Step], history: Sequence[Progress], changes: Sequence[Change]
+    title: str, steps: Sequence[ShownStep], history: Sequence[Progress], changes: Sequence[Change]
 ) -> Export:
     """Markdown and JSON, redacted; named by when the run began."""
     began = datetime.fromtimestamp(history[0].at if history else 0.0, UTC)
@@ -189,7 +193,7 @@ def transcript_of(
 
 
 def save_transcript(
-    title: str, steps: Sequence[Step], history: Sequence[Progress], changes: Sequence[Change]
+    title: str, steps: Sequence[ShownStep], history: Sequence[Progress], changes: Sequence[Change]
 ) -> tuple[str, str]:
     """Write it into the operator's data folder: why it failed (empty: it did not), and the files."""
     folder = places(os.environ).transcripts

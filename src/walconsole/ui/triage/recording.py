@@ -33,7 +33,8 @@ async def incident_recording(session: DropletSession) -> str:
     if taken is None or past is None:
         return ""
     try:
-        frames = await past.frames(*span_of(taken.remembered, taken.now))
+        span = span_of(taken.remembered, taken.now)
+        frames, runs = await past.frames(*span), await past.runs_between(*span)
     except RegisterError as error:
         session.notify(error.line(), "no recording is written", "warning")
         return ""
@@ -41,5 +42,6 @@ async def incident_recording(session: DropletSession) -> str:
         return ""
     names = session.rclone
     remotes = {role.value: name for role, name in names.copies.items()} if names is not None else {}
-    recording = Recording(session.title, tuple(bounded(frames)), remotes, names.config if names else "")
+    config = names.config if names else ""
+    recording = Recording(session.title, tuple(bounded(frames)), remotes, config, tuple(runs))
     return await asyncio.to_thread(recording_text, recording)
