@@ -32,7 +32,7 @@ from walconsole.session.history_keeper import HistoryKeeper
 from walconsole.session.incident_memory import IncidentMemory
 from walconsole.session.service_unit import SYSTEM_CONFIG, program
 from walconsole.session.telling import Telling
-from walconsole.session.watch import _health_page, exposition
+from walconsole.session.watch import _health_page, _status, exposition
 from walconsole.session.watch_unit import UNIT, UnitWish, install, unit_lines
 from walconsole.session.watcher import HUNG_AFTER_S, SILENT_AFTER_S, Watcher, WatchScreen
 
@@ -267,6 +267,17 @@ async def test_the_watch_is_well_while_it_looks() -> None:
     status, kind, text = _health_page([watcher])
     assert (status, kind) == (HTTPStatus.SERVICE_UNAVAILABLE, "application/json")
     assert json.loads(text)["watch"] == "hangs"
+
+
+async def test_what_nobody_has_looked_at_yet_is_not_said_to_be_well() -> None:
+    """A host that refuses says nothing for three minutes: `systemctl status` had `ok` from the beginning."""
+    clock = Clock()
+    watcher = a_watcher(clock)
+    assert _status([watcher]) == "db not looked at yet; 0 notices to be told"
+    assert json.loads(_health_page([watcher])[2])["clusters"]["db"]["level"] is None
+    await look(watcher, clock, healthy())
+    assert _status([watcher]) == "db ok; 0 notices to be told"
+    assert json.loads(_health_page([watcher])[2])["clusters"]["db"]["level"] == "ok"
 
 
 # -- The command line and the unit.

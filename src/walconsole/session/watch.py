@@ -27,7 +27,8 @@ from walconsole.process.loopback_http import LoopbackPages, Page
 from walconsole.process.service import notify, watchdog_s
 from walconsole.process.stderr import say
 from walconsole.process.stop import Stop
-from walconsole.report.lines import for_prometheus
+from walconsole.report import lines
+from walconsole.report.lines import Scrape
 from walconsole.report.metric import Kind, Metric
 from walconsole.report.metrics import metrics
 from walconsole.session.history_keeper import HistoryKeeper, past_of
@@ -174,9 +175,14 @@ def _hung(watchers: Sequence[Watcher]) -> list[str]:
 
 def _status(watchers: Sequence[Watcher]) -> str:
     """One line for `systemctl status`."""
-    words = [f"{watcher.name} {watcher.telling.kept.standing.level.value}" for watcher in watchers]
+    words = [f"{watcher.name} {_level(watcher) or 'not looked at yet'}" for watcher in watchers]
     untold = sum(len(watcher.telling.kept.outbox) for watcher in watchers)
     return f"{', '.join(words)}; {untold} notices to be told"
+
+
+def _level(watcher: Watcher) -> str | None:
+    """By its last look; None before the first: nothing is well because nobody has seen it."""
+    return watcher.telling.kept.standing.level.value if watcher.looked is not None else None
 
 
 # -- What is served.
@@ -193,7 +199,7 @@ def _health_page(watchers: Sequence[Watcher]) -> tuple[HTTPStatus, str, str]:
         "watch": "hangs" if hung else "runs",
         "clusters": {
             watcher.name: {
-                "level": watcher.telling.kept.standing.level.value,
+                "level": _level(watcher),
                 "told": watcher.telling.kept.standing.told.value,
                 "last_look_age_seconds": round(watcher.late_s, 1),
                 "notices_waiting": len(watcher.telling.kept.outbox),
@@ -213,24 +219,17 @@ def _metrics_page(watchers: Sequence[Watcher]) -> tuple[HTTPStatus, str, str]:
 
 
 def exposition(watchers: Sequence[Watcher]) -> Iterator[str]:
-    """What `check --prometheus` prints of each, a family together; with `cluster` where there are several."""
-    families: dict[str, list[str]] = {}
+    """What `check --prometheus` prints of each that was looked at; with `cluster` where there are several."""
+    scrapes = []
     for watcher in watchers:
-        looked, name = watcher.looked, ""
-        if looked is None:
-            continue
-        numbers = (*metrics(looked.snapshot, looked.diagnosis, looked.at), *_own(watcher))
-        for line in for_prometheus(watcher.name, looked.diagnosis, numbers, looked.at):
-            if line.startswith("# "):
-                name = line.split(" ")[2]
-                lines = families.setdefault(name, [])
-                if line not in lines:
-                    lines.append(line)
-            else:
-                label = f'{{cluster="{watcher.name}",' if len(watchers) > 1 else "{"
-                families[name].append(line.replace("{", label, 1))
-    for lines in families.values():
-        yield from lines
+        looked = watcher.looked
+        if looked is not None:
+            cluster = (("cluster", watcher.name),) if len(watchers) > 1 else ()
+            labels = (*cluster, ("profile", watcher.name))
+            numbers = (*metrics(looked.snapshot, looked.diagnosis, looked.at), *_own(watcher))
+            scrapes.append(Scrape(labels, looked.diagnosis, numbers, looked.at))
+    if scrapes:
+        yield from lines.exposition(scrapes)
 
 
 def _own(watcher: Watcher) -> Iterator[Metric]:
