@@ -401,6 +401,18 @@ def test_no_second_copy_is_written_shown_and_stands_above_the_deployments_variab
     assert "# WAL_DR_BUCKET and DR_REGION are not used" in lines[0]
 
 
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's `--user 54321`."""
+
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    with pytest.raises(UsageError, match="is no user that this machine knows; set HOME"):
+        places({})
+    assert places({"HOME": "/h"}).config == Path("/h/.config/walconsole")
+
+
 def test_places_are_where_xdg_says() -> None:
     assert places({"HOME": "/h"}).config_file == Path("/h/.config/walconsole/config.toml")
     assert places({"HOME": "/h"}).log_file == Path("/h/.local/state/walconsole/walconsole.log")

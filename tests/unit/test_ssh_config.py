@@ -157,6 +157,7 @@ def test_includes_in_their_order_each_within_its_conditions(
     assert (found.port, found.user, found.host) == (2, "wal", "192.0.2.5")
     found = resolved(f"Host web\n  Include {tmp_path}/b.conf\nHost *\n  User x\n", tmp_path)
     assert (found.port, found.user) == (22, "x")
+    assert resolved("Include ~nosuchuser/x\nPort 9\n", tmp_path).port == 9
     looped = resolved(f"Include {tmp_path}/config\nPort 9\n", tmp_path)
     assert looped.port == 9
     assert any("deeply" in note for note in looped.not_understood)

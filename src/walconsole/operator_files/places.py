@@ -5,10 +5,13 @@ has to count, be that the real one or not. On macOS platformdirs means ~/Library
 records that are in ~/.local. Elsewhere both mean the same, which a test holds.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+from walconsole.errors import UsageError
 
 TEMPORARY_KEYS = "temporary-keys"
 """The folder of the ledger, below `state`."""
@@ -76,9 +79,14 @@ def places(environment: Mapping[str, str]) -> Places:
 
 
 def home_of(environment: Mapping[str, str]) -> Path:
-    """HOME, else what the user database has."""
+    """HOME, else what the user database has. Raises UsageError where nobody says."""
     home = Path(environment.get("HOME", ""))
-    return home if home.is_absolute() else Path.home()
+    try:
+        return home if home.is_absolute() else Path.home()
+    except RuntimeError:
+        why = f"HOME is not set, and uid {os.getuid()} is no user that this machine knows"
+        remedy = "set HOME to a folder of its own (a container: --env HOME=/var/lib/walconsole)"
+        raise UsageError("finding where its files lie", why, remedy) from None
 
 
 def config_base(environment: Mapping[str, str], home: Path) -> Path:

@@ -152,7 +152,9 @@ class ClientConfig(SSHClientConfig):
         base = "/etc/ssh" if str(self._path).startswith("/etc/ssh/") else str(Path("~/.ssh").expanduser())
         self._depth += 1
         for pattern in patterns:
-            place = Path(base, Path(os.path.expandvars(pattern)).expanduser())
+            with contextlib.suppress(RuntimeError):  # of a user who is not there: as ssh has it, no file
+                pattern = str(Path(os.path.expandvars(pattern)).expanduser())
+            place = Path(base, pattern)
             for file in sorted(map(Path, glob.iglob(str(place)))):  # noqa: PTH207  # Path's own takes no absolute one
                 if file.is_file():
                     self._read_file(file)
