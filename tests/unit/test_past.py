@@ -258,6 +258,48 @@ def test_a_disk_that_is_full_is_said_and_nothing_is_taken_away(file: HistoryFile
     assert file.readings("db", 0) == [PastReading(HOUR, 1)]
 
 
+def test_what_was_kept_is_read_where_nothing_can_be_written(file: HistoryFile) -> None:
+    """SQLite makes a file beside it even to read: at a full disk nothing of the past was shown."""
+    kept = list(hours(HOUR, HOUR + 60, 1))
+    file.write("db", kept)
+    with no_file_larger_than(0):
+        assert file.readings("db", 0) == kept
+        assert file.verdicts("db", 0) == []
+        with pytest.raises(RegisterError):
+            file.write("db", kept)
+    assert not list(file.path.parent.glob("*.unreadable*"))
+
+
+def test_half_of_what_was_kept_is_not_shown_for_all_of_it(file: HistoryFile, tmp_path: Path) -> None:
+    """A writer was killed: what it wrote last stands beside the file, and SQLite must write to read that."""
+    file.write("db", [PastReading(HOUR, 1)])
+    with closing(sqlite3.connect(file.path)) as database:
+        database.execute("UPDATE fresh SET archived = 2")
+        database.commit()
+        log = file.path.with_name("history.db-wal").read_bytes()
+        assert log
+        copy = tmp_path / "copy" / "walconsole"
+        copy.mkdir(mode=0o700, parents=True)
+        for name, content in (("history.db", file.path.read_bytes()), ("history.db-wal", log)):
+            (copy / name).write_bytes(content)
+    killed = HistoryFile({"XDG_STATE_HOME": str(copy.parent)})
+    with no_file_larger_than(0), pytest.raises(RegisterError):
+        killed.readings("db", 0)
+    assert killed.readings("db", 0) == [PastReading(HOUR, 2)]
+
+
+def test_a_newer_consoles_file_is_left_as_it_is(file: HistoryFile) -> None:
+    file.write("db", [PastReading(HOUR, 1)])
+    with closing(sqlite3.connect(file.path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    before = file.path.read_bytes()
+    for call in (lambda: file.readings("db", 0), lambda: file.write("db", [PastReading(HOUR + 1, 1)])):
+        with pytest.raises(RegisterError, match="a newer walconsole wrote it"):
+            call()
+    assert file.path.read_bytes() == before
+    assert not list(file.path.parent.glob("*.unreadable*"))
+
+
 async def test_a_session_keeps_what_it_sees_unless_a_watcher_does(file: HistoryFile, tmp_path: Path) -> None:
     from walconsole.domain.facts.evidence import WatcherFacts
 

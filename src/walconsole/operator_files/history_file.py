@@ -5,9 +5,11 @@ made thinner as it ages. Whoever writes does it in short transactions: consoles 
 add to the same hours, and a reading of the same second is the same.
 """
 
+import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import pairwise
 
@@ -37,6 +39,10 @@ VERSION = 5
 _BUSY_S = 2.0
 _MOST_KEPT_ASIDE = 3
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_UNWRITABLE = frozenset(
+    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
+)
+_NO_WRITING = frozenset({errno.EROFS, errno.EACCES, errno.ENOSPC, errno.EDQUOT})
 _MOST_SAID = 20_000
 """Changes of a cluster's verdict, and findings: a flapping one must not push the rest out."""
 _MOST_BLOCKS_AT_ONCE = 48
@@ -214,13 +220,18 @@ class HistoryFile:
 
     def _read(self) -> AbstractContextManager[sqlite3.Connection]:
         """What others write meanwhile is not waited for."""
-        return self._open("reading", "BEGIN")
+        return self._open("reading", "BEGIN", self._connected_to_read)
 
     @contextmanager
-    def _open(self, doing: str = "keeping", begin: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
+    def _open(
+        self,
+        doing: str = "keeping",
+        begin: str = "BEGIN IMMEDIATE",
+        connected: Callable[[], sqlite3.Connection] | None = None,
+    ) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it, or nothing. A file that is damaged somewhere is put aside."""
         try:
-            with closing(self._connected()) as database:
+            with closing((connected or self._connected)()) as database:
                 database.execute(begin)
                 yield database
                 database.commit()
@@ -241,6 +252,28 @@ class HistoryFile:
             self._put_aside()  # damaged, or no database at all
             return self._connect()
 
+    def _connected_to_read(self) -> sqlite3.Connection:
+        """Where nothing can be written, on a full disk or on one to read, as the file stands: SQLite makes
+        files beside it even to read.
+        """
+        try:
+            return self._connected()
+        except (sqlite3.OperationalError, OSError) as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            unwritable = code & 0xFF in _UNWRITABLE if code is not None else error.errno in _NO_WRITING
+            if not unwritable or not self._is_whole_by_itself():
+                raise
+            return sqlite3.connect(
+                f"{self.path.as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None
+            )
+
+    def _is_whole_by_itself(self) -> bool:
+        """Whether it is a file of ours, and nothing of it stands in another one beside it."""
+        check_private(self.path.parent)
+        found, log = self.path.lstat(), self.path.with_name(f"{self.path.name}-wal")
+        ours = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+        return ours and not (log.exists() and log.stat().st_size)
+
     def _put_aside(self) -> None:
         keep_aside(self.path, _MOST_KEPT_ASIDE)
         for beside in ("-wal", "-shm"):
@@ -258,7 +291,7 @@ class HistoryFile:
         try:
             version = database.execute("PRAGMA user_version").fetchone()[0]
             if version > VERSION:
-                raise ValueError(f"it has version {version}, and this walconsole knows {VERSION}")
+                raise ValueError(f"a newer walconsole wrote it (version {version}; this one knows {VERSION})")
             if version < VERSION:
                 database.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 database.execute("PRAGMA journal_mode = WAL")
