@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,19 @@ def _bomb() -> list[Any]:
     return [first, *([float(at), "ok", ["o", {"a": ["l", 0, 100_000, []]}, []]] for at in range(1, 4000))]
 
 
+def _raw(text: str) -> str:
+    return _changed(frames=base64.b64encode(zlib.compress(text.encode())).decode())
+
+
 HOSTILE: Mapping[str, tuple[str, str]] = {
+    "a number of 6,000 digits": (
+        f'{{"document": "walconsole recording", "version": {"9" * 6000}}}',
+        "no recording",
+    ),
+    "a number of 6,000 digits in it": (_raw(f'[[{"9" * 6000}, "ok", null]]'), "too many digits"),
+    "no number": (_raw('[[NaN, "ok", null]]'), "NaN is no number"),
+    "what is packed and no JSON": (_raw("[[1, "), "damaged"),
+    "a bomb of lists": (_raw(f"[{'[],' * 30_000_000}0]"), "too long"),
     "nothing": ("", "no recording"),
     "a list": ("[]", "no recording"),
     "nested": ("[" * 100_000, "no recording"),

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from itertools import pairwise
 
 from walconsole.domain.fleet.kept import FleetMoment, KeptRow, listed, worst_levels
@@ -236,12 +236,23 @@ class HistoryFile:
                 yield database
                 database.commit()
         except (sqlite3.Error, OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or str(error)
+            why = getattr(error, "strerror", None) or self._why(error)
             remedy = "nothing is kept of the past until then: see to the file and its folder"
             if isinstance(error, sqlite3.Error) and error.sqlite_errorcode in _DAMAGED:
                 self._put_aside()
                 remedy = "what was kept stays beside it, and a new one is begun: look again"
             raise RegisterError(f"{doing} the past in {self.path}", why, remedy) from None
+
+    def _why(self, error: Exception) -> str:
+        """SQLite calls it an I/O error where there is no room for the files beside it."""
+        full = (
+            isinstance(error, sqlite3.OperationalError)
+            and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
+        )
+        with suppress(OSError):
+            if full and os.statvfs(self.path.parent).f_bavail == 0:
+                return "the disk is full"
+        return str(error)
 
     def _connected(self) -> sqlite3.Connection:
         try:

@@ -142,6 +142,11 @@ def unpacked(block: bytes, most: int = MOST_BYTES) -> Any:
         return json.loads(raw.decode("utf-8", "surrogatepass"), parse_constant=_refused)
     except RecursionError:
         raise ValueError("what was packed is nested too deeply") from None
+    except json.JSONDecodeError:
+        raise ValueError("what was packed is damaged") from None
+    except ValueError as error:  # `_refused`; or Python's own, which is about Python
+        why = "a number has too many digits" if "int_max_str_digits" in str(error) else str(error)
+        raise ValueError(why) from None
 
 
 def _refused(name: str) -> float:
