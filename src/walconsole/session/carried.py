@@ -19,7 +19,7 @@ from walconsole.session.finding import HostFinding
 
 RARE_S = 300.0
 """So old at most is what is taken over; a verdict's age tells it."""
-_RARE = Snapshot.files, Snapshot.discovery, Snapshot.policy, Snapshot.dr_policy
+_RARE = Snapshot.files, Snapshot.catalogue, Snapshot.discovery, Snapshot.policy, Snapshot.dr_policy
 _Loaded = tuple[SettingsFacts | None, float | None, float | None]
 
 

@@ -250,7 +250,14 @@ class SshConnection:
             )
         if settings.jump and tunnel is None:
             for jump in settings.jump.split(","):
-                tunnel = await self._reach(_jump_target(jump, target), tunnel, chain, depth + 1)
+                through = _jump_target(jump, target)
+                try:
+                    tunnel = await self._reach(through, tunnel, chain, depth + 1)
+                except SshError as error:  # it is not the host that is dead, or asks, or was changed
+                    if not error.why.startswith(("its jump host", "ProxyJump")):
+                        error.why = f"its jump host {through}: {error.why}"
+                        error.args = (error.line(),)
+                    raise
         conn = await self._log_in(settings, tunnel)
         chain.append(conn)
         return conn

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from walconsole.domain.facts.observed import CatalogueFacts
 from walconsole.domain.facts.snapshot import Snapshot
@@ -19,6 +20,8 @@ SOURCE = "pg_settings, pg_db_role_setting"
 _OF_THE_SESSION = frozenset({"client", "session", "interactive", "test", "database", "user", "database user"})
 """Sources that say what the console's own session has, not what the server has."""
 
+_MOST_SHARED = 4096
+"""Settings of some ten versions, with what extensions add."""
 _VARTYPES, _CONTEXTS = frozenset(VarType), frozenset(Context)
 
 
@@ -48,7 +51,7 @@ def read_catalogue(row: Row) -> CatalogueFacts:
     """The answer of queries/catalogue.sql. Raises errors.DatabaseError where it is another's."""
     try:
         settings = json.loads(text(row, "settings") or "[]")
-        metas = {fold(str(columns[0])): _meta(columns) for columns in settings}
+        metas = dict(map(_meta, settings))
         in_force = dict(_in_force(settings))
         assigned = tuple(_role_settings(json.loads(text(row, "role_settings") or "[]")))
     except (ValueError, TypeError, IndexError) as error:
@@ -63,9 +66,33 @@ def read_catalogue(row: Row) -> CatalogueFacts:
     )
 
 
-def _meta(columns: Sequence[object]) -> SettingMeta:
+def _meta(columns: Sequence[object]) -> tuple[str, SettingMeta]:
     name, _, unit, vartype, context, low, high, choices, boot, *_ = columns
-    return SettingMeta(
+    return _described(
+        name,
+        unit,
+        vartype,
+        context,
+        low,
+        high,
+        tuple(map(str, choices)) if isinstance(choices, list) else (),
+        boot,
+    )
+
+
+@lru_cache(maxsize=_MOST_SHARED)
+def _described(
+    name: object,
+    unit: object,
+    vartype: object,
+    context: object,
+    low: object,
+    high: object,
+    choices: tuple[str, ...],
+    boot: object,
+) -> tuple[str, SettingMeta]:
+    """By its folded name. One for all servers of a version: a list of clusters holds it once."""
+    return fold(str(name)), SettingMeta(
         str(name),
         VarType(str(vartype)) if vartype in _VARTYPES else VarType.OTHER,
         Context(str(context)) if context in _CONTEXTS else Context.OTHER,
@@ -73,7 +100,7 @@ def _meta(columns: Sequence[object]) -> SettingMeta:
         None if unit is None else str(unit),
         None if low is None else float(str(low)),
         None if high is None else float(str(high)),
-        tuple(map(str, choices)) if isinstance(choices, list) else (),
+        choices,
     )
 
 
@@ -83,6 +110,9 @@ def _in_force(settings: Sequence[Sequence[object]]) -> Iterator[tuple[str, InFor
         name, value, *_ = columns
         source, file, line, pending, hidden = (*columns[9:14], None)[:5]
         if source not in _OF_THE_SESSION:
+            if source == "default" and (file, line, pending, hidden) == (None, None, False, None):
+                yield _as_built(name, value)
+                continue
             yield (
                 fold(str(name)),
                 InForce(
@@ -94,6 +124,12 @@ def _in_force(settings: Sequence[Sequence[object]]) -> Iterator[tuple[str, InFor
                     None if hidden is None else str(hidden),
                 ),
             )
+
+
+@lru_cache(maxsize=_MOST_SHARED)
+def _as_built(name: object, value: object) -> tuple[str, InForce]:
+    """What nobody has set, so nobody's secret: held once, as what describes it."""
+    return fold(str(name)), InForce("" if value is None else str(value), "default")
 
 
 def _role_settings(rows: Sequence[Sequence[str]]) -> Iterator[RoleSetting]:
