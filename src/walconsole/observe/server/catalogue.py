@@ -1,6 +1,7 @@
 """All of pg_settings, and what ALTER DATABASE and ALTER ROLE set."""
 
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -51,7 +52,7 @@ def read_catalogue(row: Row) -> CatalogueFacts:
     """The answer of queries/catalogue.sql. Raises errors.DatabaseError where it is another's."""
     try:
         settings = json.loads(text(row, "settings") or "[]")
-        metas = dict(map(_meta, settings))
+        metas = _shared(dict(map(_meta, settings)))
         in_force = dict(_in_force(settings))
         assigned = tuple(_role_settings(json.loads(text(row, "role_settings") or "[]")))
     except (ValueError, TypeError, IndexError) as error:
@@ -64,6 +65,17 @@ def read_catalogue(row: Row) -> CatalogueFacts:
         loaded_at=number(row, "loaded_at"),
         version_num=integer(row, "version_num") or 0,
     )
+
+
+_METAS: deque[dict[str, SettingMeta]] = deque(maxlen=8)
+"""Those of the servers that were asked last, by kind: hundreds in a list have the same."""
+
+
+def _shared(metas: dict[str, SettingMeta]) -> dict[str, SettingMeta]:
+    found = next((each for each in _METAS if each == metas), None)
+    if found is None:
+        _METAS.append(metas)
+    return metas if found is None else found
 
 
 def _meta(columns: Sequence[object]) -> tuple[str, SettingMeta]:
