@@ -4,13 +4,16 @@ import asyncio
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.integration.sandbox_child import Child, sandbox
 from walconsole.config.writer import profile_as_toml
+from walconsole.operator_files.history_file import HistoryFile
 from walconsole.sandbox.scenarios.scenario import SCENARIOS
+from walconsole.ui.provisioning.past_run import PastRun
 
 pytestmark = [pytest.mark.server, pytest.mark.long]
 
@@ -61,10 +64,19 @@ async def provision(child: Child, folder: Path, name: str = "provision") -> dict
     return {str(step): str(stage) for step, stage in last["stages"].items()}
 
 
+def as_kept(folder: Path) -> dict[str, str]:
+    """The same, of the last run, as its past shows it."""
+    (*_, run) = HistoryFile({"XDG_STATE_HOME": str(folder)}).runs_until("droplet", time.time())
+    shown = PastRun(run, time.time())
+    assert (shown.busy, shown.failure, shown.by) == (False, None, "without a screen")
+    return {step.id: shown.news[step.id].stage.value for step in shown.steps}
+
+
 @pytest.mark.parametrize("scenario", sorted(SCENARIOS))
 async def test_provisioned_to_green(scenario: str, tmp_path: Path) -> None:
     async with sandbox("--scenario", scenario) as child:
         stages = await provision(child, tmp_path)
+        assert as_kept(tmp_path) == stages
         assert set(stages.values()) <= {"done", "done already"}
         changed = {step for step, stage in stages.items() if stage == "done"}
         assert MENDED[scenario] - BY_ITSELF <= changed <= MENDED[scenario]
@@ -73,4 +85,5 @@ async def test_provisioned_to_green(scenario: str, tmp_path: Path) -> None:
         if scenario == "incident":
             one_more = await provision(child, tmp_path, "backup")
             assert one_more == {"backup-command": "done already", "backup": "done"}
+            assert as_kept(tmp_path) == one_more
     assert list((tmp_path / "walconsole" / "temporary-keys").glob("*")) == []
