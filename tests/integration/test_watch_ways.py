@@ -356,6 +356,21 @@ async def test_pages_are_served_on_this_machine() -> None:
                 pass
 
 
+async def test_ten_scrapers_at_once_beside_some_that_say_nothing_have_all_of_it() -> None:
+    from http import HTTPStatus
+
+    text = "".join(f'walconsole_x{{profile="a\\\\\\"b",n="{n}"}} 1\n' for n in range(2000))
+    async with LoopbackPages(
+        "127.0.0.1", 0, {"/metrics": lambda: (HTTPStatus.OK, "text/plain", text)}
+    ) as pages:
+        silent = [await asyncio.open_connection("127.0.0.1", pages.port) for _ in range(6)]
+        asked = b"GET /metrics HTTP/1.1\r\n\r\n"
+        answers = await asyncio.gather(*(answer(pages.port, asked) for _ in range(10)))
+        assert {each.partition("\r\n\r\n")[2] for each in answers} == {text}
+        for _, writer in silent:
+            writer.close()
+
+
 def test_systemd_hears_what_it_is_told(tmp_path: Path) -> None:
     place = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
