@@ -182,6 +182,43 @@ def test_a_server_that_would_go_on_in_its_parents_segment_is_stopped_before() ->
     assert refused.remedy == f"recover up to there: --to-lsn {format_lsn(6 * SIZE)} --before"
 
 
+@pytest.mark.parametrize(
+    ("stored", "switch", "first"),
+    [
+        ({1: range(1, 13), 3: [2]}, 13 * SIZE, "00000003000000000000000D"),  # a stray one from before it
+        ({1: range(1, 13)}, 12 * SIZE + 900, "00000003000000000000000C"),  # its first, and all after it
+        ({1: range(1, 11), 3: [4]}, 12 * SIZE + 900, "00000001000000000000000B"),  # the parent's last, too
+    ],
+)
+def test_a_timeline_whose_wal_does_not_go_on_from_its_parents_is_not_its_end(
+    stored: dict[int, range | list[int]], switch: int, first: str
+) -> None:
+    """Somebody wrote its history by hand, or its server was gone before it archived a segment."""
+    made = base(3, day=(NOW - BASE_AT) / 86_400.0)
+    copy = copy_of(stored, made, histories=[history(3, (1, switch))], times=TIMES)
+    asked = replace(END, timeline=3)
+    found = recoverability([copy], CLUSTER)
+    judged = judged_target(asked, found, TargetKnown(more_wal=True))
+    assert (traps(judged), judged.possible) == (([Trap.SILENT_HOLE], []), False)
+    assert f"{first} is missing" in judged.refusals[0].text
+    assert judged.refusals[0].remedy.endswith("--to-latest --timeline 1")
+    assert judged_target(replace(END, timeline=1), found).possible
+    assert judged_target(place(5, 3), found).possible, "what lies before it can be reached"
+
+    own = recoverability([copy], replace(CLUSTER, timeline=3))
+    promoted = judged_target(END, own)
+    assert (traps(promoted), promoted.possible) == (([], [Trap.SILENT_HOLE]), True)
+    assert not judged_target(asked, own).possible
+    assert judged_target(asked, own, TargetKnown(more_wal=True)).possible, "the server that writes it has it"
+
+
+def test_a_timeline_of_which_the_first_segment_is_there_has_begun() -> None:
+    made = base(3, day=(NOW - BASE_AT) / 86_400.0)
+    copy = copy_of({1: range(1, 13), 3: [12]}, made, histories=[history(3, (1, 12 * SIZE + 900))])
+    judged = judged_target(replace(END, timeline=3), recoverability([copy], CLUSTER))
+    assert (traps(judged)[0], judged.possible) == ([], True)
+
+
 def test_a_base_backup_that_is_named_is_judged_alone() -> None:
     later = base(9, day=(NOW - TIMES[9]) / 86_400.0)
     found = archive(None, copy_of({}, later))

@@ -122,6 +122,7 @@ def judged_target(
 
     `backup` is the id of the base backup to begin with; empty: the newest that had stopped before the target.
     """
+    named = target.timeline is not None
     target = on_timeline(target, found.target)
     timeline = target.timeline or found.target
     reach = found.reach.get(timeline)
@@ -129,7 +130,7 @@ def judged_target(
     if backup:
         windows = tuple(_begun_with(backup, windows))
     if windows:
-        judged = _Judging(target, found, windows, known or TargetKnown(), backup).judged()
+        judged = _Judging(target, found, windows, known or TargetKnown(), backup, named).judged()
     else:
         judged = TargetJudgement(target, None, (_no_way(found, timeline, backup),))
     return replace(judged, warnings=(*judged.warnings, *_of_timelines(found, timeline)))
@@ -146,13 +147,17 @@ def _begun_with(backup: str, windows: Sequence[Window]) -> Iterator[Window]:
 
 @dataclass(frozen=True, slots=True)
 class _Judging:
-    """A target against the windows that can be begun, oldest first; there is one."""
+    """A target against the windows that can be begun, oldest first; there is one.
+
+    `named`: its timeline was asked for, and is not merely the server's.
+    """
 
     target: RecoveryTarget
     found: Recoverability
     windows: Sequence[Window]
     known: TargetKnown
     backup: str
+    named: bool
 
     def judged(self) -> TargetJudgement:
         """By what names the target."""
@@ -199,7 +204,7 @@ class _Judging:
                 "find the moment, which says its place; or begin with an older base backup: --backup ID",
                 Trap.NOT_PLACED,
             )
-            return self._of(self._route(newest.until_lsn), risked=(risk,))
+            return self._of(self._route(newest.until_lsn), risked=(risk, *self._before_its_timeline(newest)))
         route = self._route(lsn)
         if route is not None:
             return self._of(route, loss=self._behind(lsn))
@@ -257,10 +262,36 @@ class _Judging:
         """Refused where a hole ends it: what comes after it must not be lost without a word."""
         window = self.windows[-1]
         if window.stop is None:
-            return self._of(self._route(window.until_lsn), loss=PlannedLoss(0.0, 0))
+            short = tuple(self._before_its_timeline(window))
+            whence = self._route(window.until_lsn)
+            if self.named and not self._server_has_more():
+                return self._of(None if short else whence, refused=short, loss=PlannedLoss(0.0, 0))
+            return self._of(whence, risked=short, loss=PlannedLoss(0.0, 0))
         end = format_lsn(window.until_lsn)
         text = f"a server without a target opens at {end} without an error: {window.stop.text}"
         return self._of(None, refused=(Concern(text, _up_to(window), Trap.SILENT_HOLE),))
+
+    def _server_has_more(self) -> bool:
+        """Whether what the archive lacks of that timeline may come from the old server, which writes it."""
+        return self.known.more_wal and self.found.cluster.timeline == self.target.timeline
+
+    def _before_its_timeline(self, window: Window) -> Iterator[Concern]:
+        """Where the archive ends before the timeline has begun, its parent's state is all that comes of it.
+
+        What lies on the way may be the parent's last segments, the timeline's first, or both.
+        """
+        path = self.found.path(window.timeline)
+        if path is None or window.until_lsn > path.begins_at:
+            return
+        last = path.timeline_at(window.until_lsn - 1)
+        first = path.segment(window.until_lsn // self.found.cluster.segment_bytes)
+        yield Concern(
+            f"the archive ends at {format_lsn(window.until_lsn)}, and timeline {window.timeline} begins at "
+            f"{format_lsn(path.begins_at)}: {first.name(self.found.cluster.segment_bytes)} is missing, and a "
+            f"server opens without an error with what is timeline {last}'s",
+            f"recover to timeline {last}'s end, which says so: --to-latest --timeline {last}",
+            Trap.SILENT_HOLE,
+        )
 
 
 def _up_to(window: Window) -> str:

@@ -175,10 +175,22 @@ class RestorePath:
         """The target's, oldest first."""
         return tuple(switch.parent for switch in self.history.switches) if self.history is not None else ()
 
+    @property
+    def begins_at(self) -> int:
+        """Where the target left its parent (bytes); 0 where it has none, or its history was not read."""
+        return self.history.switches[-1].lsn if self.history is not None else 0
+
     def timeline_at(self, lsn: int) -> int:
-        """The timeline to which that position belongs (PostgreSQL's tliOfPointInHistory)."""
+        """The timeline to which that position belongs (PostgreSQL's tliOfPointInHistory).
+
+        Asked from the newest on: of a recovery towards one timeline that ended before that one began, the
+        history names both (writeTimeLineHistory), and its places do not rise.
+        """
         switches = self.history.switches if self.history is not None else ()
-        return next((switch.parent for switch in switches if lsn < switch.lsn), self.target)
+        newest, begun = self.target, [*switches]
+        while begun and lsn < begun[-1].lsn:
+            newest = begun.pop().parent
+        return newest
 
     def segment(self, number: int) -> Segment:
         """The segment of that number which is read."""
