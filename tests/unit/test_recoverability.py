@@ -182,6 +182,26 @@ TIMELINES: list[tuple[str, ArchiveCopy, int, list[tuple[int, int]]]] = [
         [],
     ),
     ("an older timeline than the backup's", copy_of(BEFORE, base(7, timeline=2)), 1, []),
+    (
+        "a recovery towards 2 ended before 2 began: its history's places do not rise",
+        copy_of(
+            {1: [3, 4, 5, 6], 2: [6, 7], 3: [5, 6, 7, 8]},
+            base(5, timeline=3),
+            histories=[history(2, (1, LEFT)), history(3, (1, LEFT), (2, 5 * SIZE + 8))],
+        ),
+        3,
+        [(5, 9)],
+    ),
+    (
+        "and from a backup before it",
+        copy_of(
+            {1: [3, 4, 5, 6], 2: [6, 7], 3: [5, 6, 7, 8]},
+            base(3),
+            histories=[history(2, (1, LEFT)), history(3, (1, LEFT), (2, 5 * SIZE + 8))],
+        ),
+        3,
+        [(3, 9)],
+    ),
 ]
 
 

@@ -150,10 +150,12 @@ def _path_text(found: Continuity, main: BucketFacts) -> str:
     if not found.path:
         return f"{found.target}, which holds no segment"
     history = main.histories_read.get(found.target)
-    left = {switch.parent: switch.lsn for switch in history.switches} if history is not None else {}
+    switches = history.switches if history is not None else ()
+    children = [*(switch.parent for switch in switches[1:]), found.target]
+    begun = {child: switch.lsn for child, switch in zip(children, switches, strict=False)}
     text = str(found.path[0].timeline)
-    for parent, child in pairwise(found.path):
-        lsn = left.get(parent.timeline)
+    for _, child in pairwise(found.path):
+        lsn = begun.get(child.timeline)
         text += f" to {child.timeline} at {format_lsn(lsn) if lsn is not None else NOT_AVAILABLE}"
     return f"{text}, which `latest` restores" if len(found.path) > 1 else f"{text} alone"
 
