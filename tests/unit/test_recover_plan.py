@@ -311,6 +311,7 @@ def test_where_it_is_not_its_exact_command_is_told(target: RecoveryTarget, words
     )
     assert words in told
     assert told.endswith(" restore")
+    assert all(f" {each} " in told for each in ("--no-link-all", "--no-delta", "--reset-tablespace-map"))
 
 
 def test_barmans_exact_commands_are_told() -> None:

@@ -6,7 +6,7 @@ Pure: the same profile and choices, the same texts.
 import re
 from shlex import join, quote
 
-from walconsole.domain.archivers.own_restore import OwnRestore
+from walconsole.domain.archivers.own_restore import APART, OwnRestore
 from walconsole.domain.profile import BucketTarget, Engine, Profile
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices, WalLevel
 from walconsole.droplet.filling import cluster_choice, copies, fill_in, filled, psql_options, script, template
@@ -186,6 +186,7 @@ def drill_script(
         "OWN_PROGRAM": quote(other.folder) if other is not None and other.folder else "",
         "OWN_WHENCE": join(other.whence) if other is not None else "",
         "OWN_GET": quote(other.restore_command if other is not None else ""),
+        "APART": join(APART),
     }
     parts = {part.upper(): fill_in(template(f"{part}.sh"), own).rstrip() for part in _DRILL_PARTS}
     return script("drill.sh", profile, choices, names.drill, values | parts | own)
@@ -209,6 +210,7 @@ def recover_script(profile: Profile, choices: DropletChoices, drill: DrillChoice
         "DATABASE_USER": quote(profile.postgres.user),
         "DATABASE": quote(profile.postgres.database),
         "IDLE_TIMEOUT_S": str(choices.idle_timeout_s),
+        "APART": join(APART),
     }
     in_it = (*_RESTORING_PARTS, "recover_theirs", "recover_place")
     parts = {part.upper(): fill_in(template(f"{part}.sh"), own).rstrip() for part in in_it}

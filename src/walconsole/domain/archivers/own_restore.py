@@ -14,6 +14,14 @@ from walconsole.domain.archivers.whence import OPTIONS_THAT_SAY_WHERE, options_t
 from walconsole.domain.redaction import redact
 
 PGBACKREST, BARMAN = "pgBackRest", "barman-cloud"
+APART = (
+    "--no-link-all", "--reset-link-map", "--reset-tablespace-map", "--no-delta", "--reset-db-include",
+    "--reset-db-exclude",
+)  # fmt: skip
+"""What pgBackRest's restore is told beside the old cluster, whatever its configuration says for one in its
+place: `link-all` and the maps lead to the old one's pg_wal and tablespaces, where `delta` deletes what the
+backup has not; of a database that is left out the files are empty (command reference, restore).
+"""
 _SHELL = frozenset("|&;<>()`$\n")
 _BEFORE = frozenset({"env", "nice", "ionice", "envdir"})
 _BARMANS = "barman-cloud-wal-archive"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from shlex import join, quote
 
-from walconsole.domain.archivers.own_restore import OwnRestore, OwnTool, own_restore
+from walconsole.domain.archivers.own_restore import APART, OwnRestore, OwnTool, own_restore
 from walconsole.domain.facts.evidence import FoundCopy
 from walconsole.domain.pgconf.advice import quoted
 from walconsole.domain.profile import BucketTarget
@@ -123,7 +123,8 @@ def by_its_tool(
     call = pgbackrest_call(backup, called if called and called.tool is OwnTool.PGBACKREST else None)
     if call:
         words = [*call, f"--set={backup.id}", f"--pg1-path={folder}"]
-        words += [f"--tablespace-map-all={folder}.tablespaces", "--archive-mode=off", *_target(target)]
+        words += [f"--tablespace-map-all={folder}.tablespaces", "--archive-mode=off", *APART]
+        words += _target(target)
         return making + join([*words, "restore"])
     server = _SERVER.fullmatch(backup.place)
     if backup.writer is not Writer.BARMAN or server is None or (archive is not None and archive.folder):

@@ -88,7 +88,9 @@ if [ -n "$own" ]; then
         trap - EXIT HUP INT QUIT TERM
         mkdir -m 700 "$data" "$place/spaces" || verdict cannot disk "$place cannot be written"
         case $own in
-            pgBackRest) set -- @OWN_PROGRAM@pgbackrest @OWN_WHENCE@ --set="$backup" --tablespace-map-all="$place/spaces" restore ;;
+            pgBackRest)
+                set -- @OWN_PROGRAM@pgbackrest @OWN_WHENCE@ @APART@ --set="$backup" --tablespace-map-all="$place/spaces" restore
+                ;;
             *)
                 set -- @OWN_PROGRAM@barman-cloud-restore @OWN_WHENCE@ "$backup" "$data"
                 while read -r oid space; do

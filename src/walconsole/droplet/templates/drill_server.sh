@@ -26,8 +26,22 @@ asked_by() {
 # setting NAME VALUE: a line of the configuration.
 setting() { printf "%s = '%s'\n" "$1" "$(printf '%s' "$2" | sed -e 's/\\/\\\\/g' -e "s/'/''/g")"; }
 
+# stay_inside: what the server writes lies in its folder. Whoever restored it may have made a link of the old cluster's again:
+# to its pg_wal, or a tablespace of its.
+stay_inside() {
+    within=$(readlink -f -- "$place")
+    for each in "$data" "$data"/base "$data"/global "$data"/pg_* "$data"/pg_tblspc/*; do
+        [ -L "$each" ] || continue
+        leads=$(readlink -m -- "$each")
+        case $leads in "$within"/*) continue ;; esac
+        case $each in */pg_log | */pg_hba.conf | */pg_ident.conf) continue ;; esac    # neither is used
+        end 2 "${each#"$place/"} of $backup leads to $leads, which may be the old cluster's: nothing is started upon it"
+    done
+}
+
 # configure: none of the old server's settings but what the control file demands, and what it loads as far as it is here.
 configure() {
+    stay_inside
     rm -f -- "$data/standby.signal" "$data/recovery.signal"
     [ -e "$place/old.auto.conf" ] || mv -f -- "$data/postgresql.auto.conf" "$place/old.auto.conf" 2>/dev/null
     : >"$data/postgresql.auto.conf"

@@ -23,7 +23,7 @@ restore_theirs() {
 bring_theirs() {
     trap - EXIT HUP INT QUIT TERM
     mkdir -m 700 "$data" "$place/tablespaces" || verdict cannot disk "$place cannot be written"
-    theirs "--set=$backup" "--tablespace-map-all=$place/tablespaces" --type=none restore >"$temp/said.theirs" 2>&1 && return
+    theirs @APART@ "--set=$backup" "--tablespace-map-all=$place/tablespaces" --type=none restore >"$temp/said.theirs" 2>&1 && return
     ! grep -q 'No space left' "$temp/said.theirs" || verdict refused no-room "the disk of $place is full"
     verdict cannot pgbackrest "pgbackrest does not restore $backup: $(plain "$(tail -n 3 "$temp/said.theirs")")"
 }
