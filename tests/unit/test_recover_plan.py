@@ -405,6 +405,32 @@ def test_what_is_told_and_does_not_stop_it(
     assert note in " ".join(each.text for each in plan.warnings)
 
 
+def test_what_the_old_server_did_not_archive_takes_room_where_it_is_copied() -> None:
+    """Its pg_wal may have a disk of its own, on which it piled up."""
+    piled = replace(HOST, unarchived=2_000)
+    runs = planned(LATEST, host=piled)
+    stopped, in_place = (
+        planned(LATEST, host=replace(piled, running=False)),
+        planned(LATEST, host=piled, place=IN_PLACE),
+    )
+    none = planned(LATEST).room
+    assert none is not None
+    assert runs.room == none, "of a server that goes on nothing is copied"
+    for each in (stopped, in_place):
+        assert each.room is not None
+        assert each.room.needed_mib - none.needed_mib == 2_000 * SIZE // MIB
+    short = planned(LATEST, host=replace(piled, running=False, free_mib=20_000)).refusals
+    assert "no room: /var/lib/postgresql/15 has 19.5 GiB free" in short[0].text
+
+
+def test_a_max_wal_size_for_a_disk_of_its_own_is_told() -> None:
+    large = replace(HOST, max_wal_bytes=200 << 30, free_mib=50_000)
+    (told,) = (each for each in planned(LATEST, host=large).warnings if "max_wal_size" in each.text)
+    assert told.text.startswith("once it runs, pg_wal may grow to 200 GiB (max_wal_size), and beside ")
+    for host in (HOST, replace(large, free_mib=500_000), replace(large, elsewhere="root@spare")):
+        assert not [each for each in planned(LATEST, host=host).warnings if "max_wal_size" in each.text]
+
+
 def test_what_is_lost_after_it() -> None:
     assert planned(lsn(9, 0)).loss == PlannedLoss(None, 2 * SIZE)
     loss = planned(at(0.5)).loss

@@ -62,11 +62,14 @@ def _mib_text(mib: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """In bytes: the databases as they are by now, the WAL between two checkpoints at most, one segment."""
+    """In bytes: the databases as they are by now, the WAL between two checkpoints at most, one segment, and
+    the old server's last WAL, which is copied aside.
+    """
 
     databases: int
     max_wal: int
     segment: int
+    kept: int = 0
 
 
 def room(
@@ -82,7 +85,7 @@ def room(
     if len(parts) > 1:
         unpacked += sizes.databases
     cluster = max(unpacked, sizes.databases)
-    wal = min(segments * sizes.segment, 2 * sizes.max_wal + _PG_WAL_BEYOND)
+    wal = min(segments * sizes.segment, 2 * sizes.max_wal + _PG_WAL_BEYOND) + sizes.kept
     needed = (cluster + wal) // _MIB + reserve_mib + 1
     return Room(cluster // _MIB, wal // _MIB, reserve_mib, needed, free_mib)
 

@@ -58,7 +58,9 @@ class RecoveryHost:
     not known. `elsewhere` is the host where that is not production's (`root@spare`): of the old cluster
     nothing is there then, `running` says whether production's server answers, and `debian` whether a cluster
     can be made as Debian does.
-    `wal_lies` is where the old cluster's pg_wal leads, where that is a link; empty: it is none.
+    `wal_lies` is where the old cluster's pg_wal leads, where that is a link; empty: it is none. `unarchived`
+    counts the segments in it that the archive has not yet: they are copied aside, onto the recovered
+    cluster's disk.
     `identity` is the file there of age's secret keys that the profile names for drills, empty: none. Why the
     one that is to be used cannot be says `key_fault`, empty where it can, or was not looked at.
     """
@@ -82,6 +84,7 @@ class RecoveryHost:
     elsewhere: str = ""
     debian: bool = True
     wal_lies: str = ""
+    unarchived: int = 0
     identity: str = ""
     key_fault: str = ""
 
@@ -173,7 +176,8 @@ def _routed(
             Concern(f"no copy that can be read holds all of {chain[-1].id}", "choose another: --backup ID")
         )
     wal_bytes = route.sources.segments * found.cluster.segment_bytes
-    taken = _room(chain, route, found, host)
+    kept = host.unarchived if plan.wish.place.in_place or not host.running else 0
+    taken = _room(chain, route, found, host, kept)
     if taken is not None and not taken.suffices:
         refused.append(
             Concern(f"no room: {host.folder} has {taken}", "make room, or recover on another host")
@@ -197,7 +201,7 @@ def _routed(
             wal_bytes=wal_bytes,
         ),
         refusals=(*plan.refusals, *refused),
-        warnings=(*plan.warnings, *_by_another(chain, plan.wish.place)),
+        warnings=(*plan.warnings, *_by_another(chain, plan.wish.place), *_crowded_later(taken, host)),
     )
 
 
@@ -207,6 +211,19 @@ def _by_another(chain: Sequence[BaseBackup], place: RecoveryPlace) -> Iterator[C
             "pgBackRest's configuration names the old cluster's data directory: what is opened elsewhere is "
             "not archived before it names the new one, which --promote writes into it (pg1-path, pg1-port)",
             "recover in its place where that file is not to be changed",
+        )
+
+
+def _crowded_later(taken: Room | None, host: RecoveryHost) -> Iterator[Concern]:
+    """Once it runs by the old configuration, whose max_wal_size may be for a disk of pg_wal's own."""
+    if taken is None or not taken.suffices or host.elsewhere or not host.running:
+        return
+    left = (taken.free_mib - taken.cluster_mib) << 20
+    if left < host.max_wal_bytes:
+        yield Concern(
+            f"once it runs, pg_wal may grow to {bytes_text(host.max_wal_bytes)} (max_wal_size), and beside "
+            f"the cluster the disk of {host.folder} has {bytes_text(left)} left",
+            "lower max_wal_size before it is promoted, or give pg_wal a disk of its own after that",
         )
 
 
@@ -222,11 +239,12 @@ def _copy_of(route: Route, left_out: Sequence[BucketRole]) -> BucketRole | None:
 
 
 def _room(
-    chain: Sequence[BaseBackup], route: Route, found: Recoverability, host: RecoveryHost
+    chain: Sequence[BaseBackup], route: Route, found: Recoverability, host: RecoveryHost, kept: int
 ) -> Room | None:
     if host.free_mib is None:
         return None
-    sizes = Sizes(host.databases_bytes, host.max_wal_bytes, found.cluster.segment_bytes)
+    segment = found.cluster.segment_bytes
+    sizes = Sizes(host.databases_bytes, host.max_wal_bytes, segment, kept * segment)
     return room(chain, route.sources.segments, sizes, reserve_mib=host.reserve_mib, free_mib=host.free_mib)
 
 

@@ -8,13 +8,9 @@ serves() {
     lives "$process" && [ "$(readlink -- "/proc/$process/cwd")" = "$(readlink -f -- "$1")" ]
 }
 
-# keep_wal: of a server that does not run. Files that were recycled for later hold older WAL, and tell so.
-keep_wal() {
-    if [ -z "$old" ] || [ ! -d "$old/pg_wal" ]; then end 0 "there is no ${old:-old cluster}/pg_wal: nothing could be kept"; fi
-    ! serves "$old" || end 1 "$undone: the server in $old runs"
-    [ -d "$place/saved" ] || mkdir -m 700 "$place/saved" || end 1 "$undone: $place cannot be written"
-    kept=0
-    stage=keeping
+# unarchived: the paths of what the old server wrote and did not archive. Files that were recycled for later hold older WAL,
+# and tell so.
+unarchived() {
     for each in "$old"/pg_wal/*; do
         name=${each##*/}
         case $name in
@@ -27,12 +23,33 @@ keep_wal() {
                 ;;
             *) continue ;;
         esac
-        [ ! -e "$old/pg_wal/archive_status/$name.done" ] || continue
+        [ -e "$old/pg_wal/archive_status/$name.done" ] || echo "$each"
+    done
+}
+
+# keep_wal: of a server that does not run.
+keep_wal() {
+    if [ -z "$old" ] || [ ! -d "$old/pg_wal" ]; then end 0 "there is no ${old:-old cluster}/pg_wal: nothing could be kept"; fi
+    ! serves "$old" || end 1 "$undone: the server in $old runs"
+    [ -d "$place/saved" ] || mkdir -m 700 "$place/saved" || end 1 "$undone: $place cannot be written"
+    stage=keeping
+    unarchived >"$temp/unarchived"
+    # it may come from a disk of its own, where it piled up while archiving failed
+    takes=0
+    while read -r each; do
+        cmp -s -- "$each" "$place/saved/${each##*/}" || takes=$((takes + $(stat -c %s -- "$each")))
+    done <"$temp/unarchived"
+    takes=$((takes / 1048576)) free_mib=$(free_mib "$place")
+    [ $((free_mib - takes)) -gt $((reserve_mib / 2)) ] ||
+        refuse no-room "what $old/pg_wal has and the archive has not takes $takes MiB, and $place has $free_mib MiB free"
+    kept=0
+    while read -r each; do
+        name=${each##*/}
         if ! cmp -s -- "$each" "$place/saved/$name"; then
             cp -p --reflink=auto -- "$each" "$place/saved/$name" || end 1 "$undone: $each cannot be kept in $place/saved"
         fi
         kept=$((kept + 1))
-    done
+    done <"$temp/unarchived"
     keep
     end 0 "$kept WAL files that were not archived are kept in $place/saved"
 }

@@ -27,6 +27,7 @@ if [ -d "$data" ] && [ "$(stat -c %d -- "$data")" != "$(stat -c %d -- "${{data%/
     echo 'fixed it is a file system of its own'
 fi
 [ ! -L "$data/pg_wal" ] || echo "wal $(readlink -f -- "$data/pg_wal")"
+ls "$data/pg_wal/archive_status" 2>/dev/null | awk '/^[0-9A-F]*[.]ready$/ {{ n++ }} END {{ print "unarchived", n + 0 }}'
 [ -z "$(ls -A "$data/pg_tblspc" 2>/dev/null)" ] || echo "tablespaces $(ls "$data/pg_tblspc" | wc -l)"
 {path}command -v {pgbackrest} >/dev/null && echo 'pgbackrest is here'
 {path}pg_lsclusters -h 2>/dev/null | awk '{{ print "cluster", $1 "/" $2 }}'
@@ -76,6 +77,7 @@ async def look_at_host(site: Site, place: RecoveryPlace, called: OwnRestore) -> 
         has_pgbackrest="pgbackrest" in by_key,
         wal_lies=safe(by_key.get("wal", "")),
         tablespaces=int(by_key.get("tablespaces", "0") or 0),
+        unarchived=int(by_key.get("unarchived", "0") or 0),
     )
 
 
