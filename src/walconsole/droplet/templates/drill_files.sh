@@ -124,7 +124,7 @@ bring() {
         { stored "$1" 2>"$temp/said.rclone"; note rclone $?; } 3>&- |
             { known_by "$temp/tee" tee /dev/fd/3; note tee $?; } |
             { opened "$1" 2>"$temp/said.zstd"; note zstd $?; } 3>&- |
-            { tar -x -f - -C "$2" 2>"$temp/said.tar"; note tar $?; } 3>&- >/dev/null
+            { umask 027; tar -x -f - -C "$2" 2>"$temp/said.tar"; note tar $?; } 3>&- >/dev/null
     } 3>&1 | { sha256sum >"$temp/sum"; note sha256sum $?; }
     parts='sha256sum rclone tee zstd tar' object=${target}base/$1/$(packed "$1")
     case $object in *.age) parts="$parts age" ;; esac
@@ -147,6 +147,8 @@ bring() {
     fi
     [ "$(cat "$temp/ended.tar")" = 0 ] || verdict failed damaged-object "$object is no whole tar: $(plain "$(cat "$temp/said.tar")")"
     [ "$sum" = "$is" ] || verdict failed damaged-object "$object is not what was stored: its SHA-256 is another"
+    # the cluster's group could read it (initdb -g), as who backs it up may need: PostgreSQL goes by the folder's mode
+    case $(stat -c %a -- "$2/PG_VERSION" 2>/dev/null) in 640) chmod 750 -- "$2" ;; esac
 }
 
 # opened ID: what is stored, decrypted where it is encrypted, and unpacked.

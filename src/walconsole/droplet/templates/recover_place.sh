@@ -108,11 +108,14 @@ take_place() {
         mv -T -- "$data" "$at" || end 1 "$undone: $data cannot be moved to $at"
     fi
     move_tablespaces
+    readable=$(stat -c %a -- "$at")
     case $into in
         '') configure_from "$aside" ;;
         /*) configure_from "${1#-}" "${2:-}" ;;
         *) if [ -n "$elsewhere" ]; then configure_anew; else adopt "$@"; fi ;;
     esac
+    # what is new in it is as readable as the rest: a backup by the group reads every file
+    [ "$readable" != 750 ] || find "$at" -maxdepth 1 -user "$os_user" -type f -name '*.conf' -perm 600 -exec chmod 640 -- {} +
     tree=$at
     keep
     end 0 "what was recovered lies in $at${aside:+, the old files in $aside}"
