@@ -20,6 +20,7 @@ from benchmarks import (
     listing,
     past,
     recovery,
+    rto,
     steady,
 )
 from benchmarks.report import Result, table
@@ -76,6 +77,10 @@ MEASUREMENTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Result]]]
     "recovery": (
         "A base backup, and its restore",
         lambda options: recovery.measure(options.gib, max(1, options.runs // 3)),
+    ),
+    "rto": (
+        "A restore, until writes are taken",
+        lambda options: rto.measure(options.gib, max(1, options.runs // 3)),
     ),
     "drill": ("A restore drill", lambda options: drilling.measure(options.gib, max(3, options.runs // 3))),
     "check": ("A check without a screen", lambda options: checking.measure(max(3, options.runs))),

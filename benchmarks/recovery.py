@@ -246,12 +246,10 @@ def _stage(gib: float) -> Iterator[tuple[PostgresServer, list[Way]]]:
         yield (
             server,
             [
-                Way(
-                    "ours, one copy", [str(alone.script)], _unpacked(alone), _stored(here), MEMORY_BUDGET_MIB
-                ),
+                Way("ours, one copy", [str(alone.script)], unpacked(alone), _stored(here), MEMORY_BUDGET_MIB),
                 Way("ours, two copies", [str(both.script)], None, _stored(here), MEMORY_BUDGET_MIB),
-                *(_pgbackrest(server, gateway, processes) for processes in (1, 2)),
-                *(_barman_cloud(server, gateway, how) for how in ("", "--gzip")),
+                *(of_pgbackrest(server, gateway, processes) for processes in (1, 2)),
+                *(barman_cloud(server, gateway, how) for how in ("", "--gzip")),
             ],
         )
 
@@ -276,7 +274,7 @@ def _stored(of: Region | tuple[RadosGateway, Destination]) -> Callable[[], int]:
     return count
 
 
-def _unpacked(made: Backups) -> Callable[[Path], Sequence[str]]:
+def unpacked(made: Backups) -> Callable[[Path], Sequence[str]]:
     """As the page says to restore by hand."""
 
     def command(data: Path) -> Sequence[str]:
@@ -292,7 +290,7 @@ def _unpacked(made: Backups) -> Callable[[Path], Sequence[str]]:
     return command
 
 
-def _pgbackrest(server: PostgresServer, gateway: RadosGateway, processes: int) -> Way:
+def of_pgbackrest(server: PostgresServer, gateway: RadosGateway, processes: int) -> Way:
     to, stanza = destination(gateway), f"bench{processes}"
     pgbackrest(server, to, stanza=stanza)
     base = ["pgbackrest", f"--config={server.folder}/pgbackrest-{stanza}.conf", f"--stanza={stanza}"]
@@ -313,7 +311,7 @@ def _pgbackrest(server: PostgresServer, gateway: RadosGateway, processes: int) -
     )
 
 
-def _barman_cloud(server: PostgresServer, gateway: RadosGateway, how: str) -> Way:
+def barman_cloud(server: PostgresServer, gateway: RadosGateway, how: str) -> Way:
     to = destination(gateway)
     text = (
         f"[default]\naws_access_key_id = {to.keys.access_key}\naws_secret_access_key = {to.keys.secret_key}\n"
