@@ -154,6 +154,53 @@ def test_role_and_database_of_the_profile_may_have_come_later(recoveries: Recove
     assert recoveries.state.phase.value == "promoted"
 
 
+def test_what_the_group_could_read_it_reads_again(recoveries: Recoveries) -> None:
+    """As after `initdb -g`: whoever backs the cluster up by the group reads every file, keys but for."""
+    backups, server = recoveries.backups, recoveries.server
+    server.stop()
+    server.run(["chmod", "-R", "g+rX", str(server.data_dir)])
+    server.run(["sh", "-c", f"umask 077; echo secret >{server.data_dir}/server.key"])
+    server.start()
+    server.sql("CREATE TABLE kept AS SELECT 17 AS n")
+    taken = backups.taken()
+    wait_archived(server, [fill_segment(server)])
+    old = server.data_dir
+    folder = old.with_name("restored")
+    work = recoveries.begin("20261128T140200Z", "latest", backup=taken, old=str(old), into=str(folder))
+    recoveries.goes_well("restore")
+    assert (work / "data").stat().st_mode & 0o777 == 0o750
+    recoveries.goes_well("replay", "latest")
+    recoveries.goes_well("promote")
+    recoveries.goes_well("take-place", str(old))
+    assert folder.stat().st_mode & 0o777 == 0o750
+    unreadable = [
+        path.relative_to(folder)
+        for path in folder.rglob("*")
+        if path.is_file() and not path.stat().st_mode & 0o040 and "pg_wal" not in path.parts
+    ]
+    assert [str(path) for path in unreadable] == ["server.key"]
+
+
+def test_what_was_not_archived_is_not_copied_onto_a_disk_without_room(recoveries: Recoveries) -> None:
+    backups, server = recoveries.backups, recoveries.server
+    taken = backups.taken()
+    server.configure(archive_mode="on", archive_command="false")
+    server.reload()
+    left = [fill_segment(server), fill_segment(server)]
+    server.stop("immediate")
+    work = recoveries.begin("20261128T140200Z", "latest", backup=taken, old=str(server.data_dir))
+    reserved = recover_script(backups.profile, backups.at.choices, replace(CHOICES, reserve_mib=1 << 30))
+    roomy = recoveries.script.read_text()
+    recoveries.script.write_text(reserved)
+    ended = recoveries.run("keep-wal")
+    assert ended.status == 6, ended.stderr
+    assert f"what {server.data_dir}/pg_wal has and the archive has not takes " in ended.stderr
+    assert [*(work / "saved").iterdir()] == []
+    recoveries.script.write_text(roomy)
+    recoveries.goes_well("keep-wal")
+    assert set(left) <= {path.name for path in (work / "saved").iterdir()}
+
+
 # -- Another tool's, with tablespaces.
 
 
