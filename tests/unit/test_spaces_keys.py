@@ -38,6 +38,9 @@ env_auth = true
 
 [disk]
 type = local
+[sealed]
+type = crypt
+remote = spaces-prod:wal
 [half]
 access_key_id = DO00HALF
 [broken]
@@ -116,6 +119,7 @@ async def test_both_buckets_share_one_read() -> None:
     ("remote", "why"),
     [
         ("spaces-dr", "env_auth"),
+        ("sealed", "the remote is a crypt"),
         ("disk", "type local"),
         ("half", "secret key is empty"),
         ("broken", "characters"),

@@ -188,6 +188,18 @@ def _read_script(path: str) -> str:
     )
 
 
+_NAME_ONE = "name an s3 remote in the profile"
+_WITHOUT_KEYS = {
+    "crypt": (
+        "the remote is a crypt: the bucket holds encrypted objects, by encrypted names unless it says "
+        "filename_encryption = off, which the droplet alone reads",
+        "walconsole drill proves such an archive, by the droplet's own programs; to recover, call the "
+        "recovery's script on the droplet by hand: docs/recovery.md",
+    ),
+}
+"""Why a remote of that type has no keys to list a bucket by, and what to do."""
+
+
 class DropletKeys:
     """One remote of the droplet's rclone.conf."""
 
@@ -200,7 +212,9 @@ class DropletKeys:
         where = f"[{self._remote}] in {self._config.path} on the droplet"
         if options.get("type", "s3") != "s3":
             kind = safe(options["type"][:_LONGEST_SHOWN])
-            raise no_key(where, f"the remote is of type {kind}, not s3", "name an s3 remote in the profile")
+            raise no_key(
+                where, *_WITHOUT_KEYS.get(kind, (f"the remote is of type {kind}, not s3", _NAME_ONE))
+            )
         if options.get("env_auth", "").lower() == "true" and not options.get("access_key_id"):
             raise no_key(
                 where, "env_auth = true: its keys are elsewhere", "set keys = environment in the profile"
