@@ -26,8 +26,13 @@ echo "parent $(stat -c %U -- "$parent" 2>/dev/null)"
 if [ -d "$data" ] && [ "$(stat -c %d -- "$data")" != "$(stat -c %d -- "${{data%/*}}/")" ]; then
     echo 'fixed it is a file system of its own'
 fi
+[ ! -d "$data" ] || awk -v at="$(readlink -f -- "$data")/" 'index($5, at) == 1 {{
+    print "fixed " $5 " is a file system of its own, which a boot mounts over the new files"
+    exit
+}}' /proc/self/mountinfo 2>/dev/null
 [ ! -L "$data/pg_wal" ] || echo "wal $(readlink -f -- "$data/pg_wal")"
-ls "$data/pg_wal/archive_status" 2>/dev/null | awk '/^[0-9A-F]*[.]ready$/ {{ n++ }} END {{ print "unarchived", n + 0 }}'
+ls "$data/pg_wal/archive_status" 2>/dev/null |
+    awk '/^[0-9A-F]*[.]ready$/ {{ n++ }} END {{ print "unarchived", n + 0 }}'
 [ -z "$(ls -A "$data/pg_tblspc" 2>/dev/null)" ] || echo "tablespaces $(ls "$data/pg_tblspc" | wc -l)"
 {path}command -v {pgbackrest} >/dev/null && echo 'pgbackrest is here'
 {path}pg_lsclusters -h 2>/dev/null | awk '{{ print "cluster", $1 "/" $2 }}'
