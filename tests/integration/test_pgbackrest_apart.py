@@ -51,7 +51,7 @@ class Linked:
         return {path for place in (self.wal, self.space) for path in place.rglob("*")}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def linked(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> Iterator[Linked]:
     server = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir(), wal_segment_mib=1))
     with ExitStack() as stack:
@@ -70,7 +70,7 @@ def linked(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> Ite
         server.sql("CREATE TABLE kept (n int) TABLESPACE wide")
         server.sql("CREATE DATABASE other")
         server.sql("INSERT INTO kept SELECT generate_series(1, 500)")
-        server.run(["sh", "-c", f"{call} --type=full backup"])
+        server.run(["sh", "-c", f"{call} --type=full --start-fast backup"])
         server.sql("INSERT INTO kept SELECT generate_series(501, 1000)")
         wait_archived(server, [fill_segment(server), fill_segment(server)])
         for place in (wal, space):
@@ -123,7 +123,8 @@ def test_a_tree_that_leads_to_the_old_cluster_is_not_started(linked: Linked) -> 
     """Whatever made it so: a server would write its own WAL over the old one's."""
     server = linked.server
     recoveries = Recoveries(linked.backups)
-    work = recoveries.begin("20261128T140200Z", "latest", backup=linked.label)
+    recoveries.run("note", "phase", "done")
+    work = recoveries.begin("20261128T150200Z", "latest", backup=linked.label)
     recoveries.goes_well("note", "pgbackrest", linked.call)
     recoveries.goes_well("restore")
     server.run(["mv", str(work / "data/pg_wal"), str(work / "data/pg_wal.was")])
