@@ -305,7 +305,8 @@ def test_pgbackrests_is_restored_by_itself_where_it_is_installed() -> None:
 def test_where_it_is_not_its_exact_command_is_told(target: RecoveryTarget, words: str) -> None:
     told = planned(target, copy_of({1: range(1, 11)}, THEIRS, times=TIMES), place=FOLDER).refusals[0].remedy
     assert told.startswith(
-        "restore it with pgBackRest's own commands: mkdir -p /srv/pg && mkdir -m 700 /srv/pg/restored && "
+        "as the cluster's owner (another's files no server starts upon), restore it with pgBackRest's own "
+        "commands: mkdir -p /srv/pg && mkdir -m 700 /srv/pg/restored && "
         "pgbackrest --stanza=main --set=20261128-020000F "
         "--pg1-path=/srv/pg/restored --tablespace-map-all=/srv/pg/restored.tablespaces --archive-mode=off "
     )

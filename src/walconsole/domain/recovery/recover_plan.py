@@ -337,7 +337,8 @@ def _unfit(
             there = f" on {host.elsewhere}, once it is configured there as on production's host"
             yield Concern(
                 f"{backup.writer.value} made {backup.id}",
-                f"restore it with {backup.writer.value}'s own commands{there if host.elsewhere else ''}{how}",
+                f"as the cluster's owner (another's files no server starts upon), restore it with "
+                f"{backup.writer.value}'s own commands{there if host.elsewhere else ''}{how}",
             )
         elif backup.encryption and (fault := _key_fault(backup, wish, host)):
             yield Concern(
