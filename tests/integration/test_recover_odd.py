@@ -12,6 +12,7 @@ from tests.servers.archived import fill_segment, wait_archived
 from tests.servers.full_disk import small_disk
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
+from walconsole.domain.archive.timelines import parse_history
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_state import RecoveryPhase
@@ -65,6 +66,11 @@ async def test_again_to_before_where_the_first_recovery_had_stopped(stage: Stage
     assert orders(cluster) == 100
     timeline = text_of(cluster, "SELECT timeline_id FROM pg_control_checkpoint()")
     assert timeline == "3"
+    text = own_client(stage, BucketRole.PRIMARY).get_object(
+        Bucket=stage.profile.primary.bucket, Key=f"{stage.profile.primary.prefix}00000003.history"
+    )["Body"]
+    first, second = parse_history(3, text.read().decode()).switches
+    assert (first.parent, second.parent, first.lsn > second.lsn) == (1, 2, True)
     assert stage.site.snapshot is not None
     known = restorable(await stage.site.snapshot())
     assert known is not None
