@@ -193,8 +193,8 @@ _WITHOUT_KEYS = {
     "crypt": (
         "the remote is a crypt: the bucket holds encrypted objects, by encrypted names unless it says "
         "filename_encryption = off, which the droplet alone reads",
-        "walconsole drill proves such an archive, by the droplet's own programs; to recover, call the "
-        "recovery's script on the droplet by hand: docs/recovery.md",
+        "the installed scripts read through it: call the drill's and the recovery's on the droplet by hand "
+        "(docs/recovery.md); for the console to see it, name the s3 remote below, and archive in plain",
     ),
 }
 """Why a remote of that type has no keys to list a bucket by, and what to do."""
