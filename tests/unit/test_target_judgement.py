@@ -212,6 +212,14 @@ def test_a_timeline_whose_wal_does_not_go_on_from_its_parents_is_not_its_end(
     assert judged_target(asked, own, TargetKnown(more_wal=True)).possible, "the server that writes it has it"
 
 
+def test_a_server_that_was_gone_may_have_the_beginning_of_its_timeline_still() -> None:
+    """It is asked for by its number; which it wrote the histories alone tell."""
+    made = base(3, day=(NOW - BASE_AT) / 86_400.0)
+    copy = copy_of({1: range(1, 13)}, made, histories=[history(2, (1, 13 * SIZE))], times=TIMES)
+    down = recoverability([copy], replace(CLUSTER, timeline=None))
+    assert judged_target(replace(END, timeline=2), down, TargetKnown(more_wal=True)).possible
+
+
 def test_a_timeline_of_which_the_first_segment_is_there_has_begun() -> None:
     made = base(3, day=(NOW - BASE_AT) / 86_400.0)
     copy = copy_of({1: range(1, 13), 3: [12]}, made, histories=[history(3, (1, 12 * SIZE + 900))])

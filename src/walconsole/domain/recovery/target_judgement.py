@@ -273,7 +273,7 @@ class _Judging:
 
     def _server_has_more(self) -> bool:
         """Whether what the archive lacks of that timeline may come from the old server, which writes it."""
-        return self.known.more_wal and self.found.cluster.timeline == self.target.timeline
+        return self.known.more_wal and self.found.target == self.target.timeline
 
     def _before_its_timeline(self, window: Window) -> Iterator[Concern]:
         """Where the archive ends before the timeline has begun, its parent's state is all that comes of it.
