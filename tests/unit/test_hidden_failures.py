@@ -26,6 +26,12 @@ HIDES = {
     "cp %p /w/%f\necho done": "; echo done",
     "bash -c 'cp %p /w/%f || true'": "|| true",
     "sh -c 'cp %p /w/%f; exit 0'": "; exit 0",
+    "gzip -c %p | tee /w/%f.gz | cat": "| cat",
+    "gzip -c %p | tee /w/%f.gz | cat > /dev/null": "| cat",
+    "cat %p | tee /w/%f | sha256sum > /w/%f.sha": "| sha256sum",
+    "cp -v %p /w/%f 2>&1 | cat": "| cat",
+    "aws s3 cp %p s3://b/%f | wc -l": "| wc -l",
+    "cat %p | ssh h 'cat > /w/%f' | systemd-cat": "| systemd-cat",
 }
 TELLS = [
     "", "(disabled)", "/bin/true", "cp %p /w/%f", "test ! -f /w/%f && cp %p /w/%f",
@@ -38,6 +44,10 @@ TELLS = [
     "rm -f /w/%f; cp %p /w/%f", "mkdir -p /w; cp %p /w/%f", "(test -d /w || mkdir -p /w) && cp %p /w/%f",
     "cp %p /w/%f >/dev/null 2>&1", "cp %p /w/%f &>/dev/null", "sh -ec 'cp %p /w/%f; true'",
     "export P=/x; wal-g wal-push %p", "cp %p '/w/&/%f'", "cp %p /w/%f # || true",
+    "gzip -c %p | tee /w/%f.gz > /dev/null", "set -o pipefail; gzip -c %p | tee /w/%f.gz | cat",
+    "gzip -c %p | pv -q | cat > /w/%f.gz", "gzip -c %p | tee /w/%f.gz | gzip -t", "cat %p | dd of=/w/%f",
+    'cp %p /w/%f; echo "$s  /w/%f" | sha256sum -c -', "cp %p /w/%f && sha256sum /w/%f | cut -c1-64 > /w/%f.s",
+    "tar c %p | ssh h 'cat > /w/%f.tar'", "lz5 -c %p | cat > /w/%f.lz5",
 ]  # fmt: skip
 
 

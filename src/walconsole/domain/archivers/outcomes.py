@@ -204,7 +204,9 @@ class Run:
             last = at == len(node.parts) - 1
             following: list[tuple[State, bool, bool]] = []
             for one, broken, fed in ways:
-                inner = replace(place, checked=True, fed=fed, piped_on=not last or place.piped_on)
+                inner = replace(
+                    place, checked=True, fed=fed, piped_on=not last or place.piped_on, behind=at > 0
+                )
                 handed = self._hands_on(part, one, inner)
                 for after in self.apart(part, one, inner):
                     ended = _behind("|", after) if at and after.failed else after

@@ -39,6 +39,15 @@ _FILTERS = frozenset({
     "sendmail", "read",
 })  # fmt: skip
 """At a pipeline's end they take what the others say."""
+_READS_ON = frozenset({
+    "cat", "pv", "mbuffer", "buffer", "dd", "tee", "wc", "ts", "systemd-cat", "cronolog", "rotatelogs",
+    "multilog", "svlogd",
+})  # fmt: skip
+"""Behind a pipe they end well when it ends."""
+_SUMS = frozenset({
+    "md5sum", "sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "b2sum", "b3sum", "xxhsum",
+    "cksum", "sum",
+})  # fmt: skip
 _DOES = frozenset({
     "echo", "printf", "logger", "date", "true", ":", "mkdir", "rm", "touch", "chmod", "chown", "sync",
     "sleep", "find", "mail", "mailx", "sendmail", "umask", "ulimit", "basename", "dirname", "hostname",
@@ -99,6 +108,13 @@ def role_of(
 def names_itself(name: str, words: Sequence[str]) -> bool:
     """Whether how it ends is an answer, whatever it is about. `systemctl start` is none: it waits."""
     return name in _ASKS and not (name == "systemctl" and not _STARTS.isdisjoint(words))
+
+
+def says_nothing_of_it(name: str, words: Sequence[str], output: str) -> bool:
+    """Whether behind a pipe it ends well whatever came before it did: it neither stores nor checks."""
+    if name in _SUMS:
+        return not any(word.startswith("--c") or re.match(r"-[a-z]*c", word) for word in words)
+    return name in _READS_ON and not _writes(name, words, output)
 
 
 def does(name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from walconsole.domain.archivers.expansion import UNKNOWN, UNKNOWN_WORDS, expanded, text_of
 from walconsole.domain.archivers.look import FileText, Look
-from walconsole.domain.archivers.roles import Role, does, names_itself, role_of
+from walconsole.domain.archivers.roles import Role, does, names_itself, role_of, says_nothing_of_it
 from walconsole.domain.archivers.shell_tests import FAILED, answer
 from walconsole.domain.archivers.shell_tree import Node, NotUnderstoodError, Simple, tree_of
 from walconsole.domain.archivers.target import Found
@@ -163,6 +163,9 @@ def _by_role(
         return [runs.stored(well, store), lost]
     if role is not Role.WASTES and not does(name) and not names_itself(name, left.words):
         runs.may_store()
+    told_elsewhere = place.behind and role in (Role.ASKS, Role.DOES)
+    if told_elsewhere and says_nothing_of_it(name, left.words[1:], words.output):
+        return [well]
     if role is Role.ASKS:
         return [well, failed] if place.checked or _about_segment(left.words) else [well]
     asked = place.checked and not does(name) and name != "false"

@@ -68,13 +68,15 @@ class State:
 class Place:
     """Where a command stands. `checked`: how it ends is looked at (`if`, `&&`): `set -e` lets it go on.
 
-    `fed`: the segment comes by its pipe; `piped_on`: its output goes into the next part.
+    `fed`: the segment comes by its pipe; `behind`: something does, from what may have stored it;
+    `piped_on`: its output goes into the next part.
     """
 
     source: str
     checked: bool = False
     fed: bool = False
     piped_on: bool = False
+    behind: bool = False
     depth: int = 0
 
 
