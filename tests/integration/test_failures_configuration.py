@@ -45,6 +45,22 @@ async def test_pending_restart(console: Watched) -> None:
     await console.green("the setting taken back")
 
 
+UNSAFE = [
+    ("fsync-off", "fsync", "off"),
+    ("full-page-writes-off", "full_page_writes", "off"),
+    ("damage-passed-over", "zero_damaged_pages", "on"),
+]
+
+
+@pytest.mark.failure_mode("fsync-off", "full-page-writes-off", "damage-passed-over")
+async def test_settings_by_which_a_crash_damages_the_cluster(console: Watched) -> None:
+    for rule, name, value in UNSAFE:
+        with console.broken(f"{name} = {value}"):
+            console.config(**{name: value})
+            await console.root(rule, evidence=f"{name} = {value}", within_s=15)
+        await console.green("the setting taken back")
+
+
 @pytest.mark.failure_mode("archive-off")
 async def test_archive_off(console: Watched) -> None:
     with console.broken("archive_mode = off, restarted", restarted=True):

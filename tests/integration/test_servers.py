@@ -63,7 +63,7 @@ def test_debian_cluster_is_listed_and_reads_its_drop_ins(debian_cluster: DebianC
         debian_cluster.debian("pg_lsclusters", "-h").encode().split()
     )
     assert debian_cluster.sql("SHOW config_file") == [(str(debian_cluster.config_dir / "postgresql.conf"),)]
-    assert debian_cluster.sql("SHOW fsync") == [("off",)]
+    assert debian_cluster.sql("SHOW synchronous_commit") == [("off",)]
 
 
 def test_cluster_restarts_with_a_new_setting(make_cluster: MakeCluster) -> None:

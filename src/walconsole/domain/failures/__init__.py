@@ -36,6 +36,7 @@ from walconsole.domain.failures import (
     running,
     sources,
     unattended,
+    unsafe_writes,
     usability,
 )
 from walconsole.domain.standing.assessment import Assessment
@@ -81,7 +82,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
             *usability.MODES,
         ),
     ),
-    ("The disk", (*damage.MODES, *retention.MODES, *disk.MODES)),
+    ("The disk", (*damage.MODES, *unsafe_writes.MODES, *retention.MODES, *disk.MODES)),
     ("A recovery", (*recovering.MODES, *restoring_well.MODES)),
     ("What looks wrong and is not", no_alarm.MODES),
 )

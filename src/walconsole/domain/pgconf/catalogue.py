@@ -42,6 +42,8 @@ ARCHIVE_SETTINGS: tuple[str, ...] = (
     "synchronous_commit",
     "wal_log_hints",
     "data_checksums",
+    "zero_damaged_pages",
+    "ignore_checksum_failure",
     "max_wal_senders",
     # where the server reads and writes
     "data_directory",

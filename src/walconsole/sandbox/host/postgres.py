@@ -86,7 +86,6 @@ class Postgres:
             "max_connections": "30",
             "unix_socket_directories": f"'{space.socket_dir}'",
             "shared_buffers": "16MB",
-            "fsync": "off",
             "max_wal_size": "64MB",
             "min_wal_size": "5MB",
             "log_line_prefix": "'%m [%p] %q%u@%d '",
