@@ -402,7 +402,7 @@ def test_beside_debians_idle_cluster_the_server_that_runs_is_told_of() -> None:
         ("NoCluster", "cannot tell: no PostgreSQL cluster is observed for 12 s: why"),
         ("3D000", "cannot tell: PostgreSQL refuses the console for 12 s: why"),
         ("28000", "cannot tell: PostgreSQL refuses the console for 12 s: why"),
-        ("57P03", "cannot tell: PostgreSQL does not answer for 12 s: why"),
+        ("57P03", "cannot tell: PostgreSQL starts, stops or recovers, and lets nobody in for 12 s: why"),
         ("SshLost", "cannot tell: the droplet cannot be reached for 12 s: why"),
     ],
 )

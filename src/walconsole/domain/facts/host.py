@@ -13,12 +13,27 @@ if TYPE_CHECKING:
     from walconsole.domain.recovery.drill_result import DrillResult
 
 
+class ServerState(StrEnum):
+    """What a server is at, by the last line of its postmaster.pid (utils/pidfile.h, PM_STATUS)."""
+
+    UNKNOWN = ""
+    STARTING = "starting"
+    STOPPING = "stopping"
+    READY = "ready"
+    """Also while it recovers from a crash of one of its processes."""
+    STANDBY = "standby"
+    """It replays, and lets nobody in: hot_standby is off."""
+    SINGLE_USER = "single"
+    """No server: one process in single-user mode (`postgres --single`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """A PostgreSQL cluster on the host, from pg_lsclusters or from a running postmaster.
 
     `signals` are the files in its data directory that make its next start a recovery, or a standby's:
-    `standby.signal`, `recovery.signal`; none where the directory may not be entered.
+    `standby.signal`, `recovery.signal`; none where the directory may not be entered. `started_at` is by the
+    host's clock, None where no server runs or it may not be read.
     """
 
     name: ClusterName | None
@@ -29,6 +44,8 @@ class ClusterFacts:
     running: bool
     owner: str
     signals: tuple[str, ...] = ()
+    state: ServerState = ServerState.UNKNOWN
+    started_at: float | None = None
 
     def __str__(self) -> str:
         """`15/main on port 5432`; without a name its data directory, in the host's own words."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from shlex import quote
 
+from walconsole.domain.facts.host import ServerState
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.patience import OVERDUE
 from walconsole.domain.postgres_versions import KNOWN, is_newer
@@ -11,10 +12,13 @@ from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.remedies import own_command, start_by_hand
 from walconsole.domain.standing.unreachable import (
+    CANNOT_CONNECT_NOW,
     LINK_CODES,
     NO_CLUSTER,
     SHELL_CODES,
     link_problem,
+    server_state,
+    started_for_s,
     unanswered,
 )
 from walconsole.domain.store.answers import UNREAD_PLACE
@@ -97,23 +101,32 @@ def server_down(assessment: Assessment) -> Iterator[Finding]:
         return
     since = snapshot.archiver.failing_since
     lasted = () if since is None or now - since < 1 else (f"for {duration_text(now - since)}",)
+    state = server_state(snapshot)
+    closed = problem.code == CANNOT_CONNECT_NOW or state is ServerState.SINGLE_USER
     host = snapshot.host.value
     beside = host.running_beside if host is not None else ()
     remedy = problem.remedy or "look at its log and at its unit"
     owner = host.cluster.owner if host is not None and host.cluster is not None else ""
     if problem.code.startswith("28") and owner not in ("", "postgres") and f"as {owner}" not in problem.why:
         remedy += f"; the server runs as {owner}, and initdb makes a role of that name: `os_user` and `user`"
+    if closed:
+        remedy = _WHILE_CLOSED.get(state, remedy)
     if beside:
         first = beside[0].port
         remedy += f"; if another one is meant, name it: --cluster {first}, or port = {first} in the profile"
     yield Finding(
         "postgres-unreachable",
-        Severity.CRITICAL,
-        unanswered(problem),
-        (problem.why, *lasted, *(f"{each} runs beside it" for each in beside)),
+        Severity.NOTE if closed and state is ServerState.STANDBY else Severity.CRITICAL,
+        unanswered(problem, snapshot),
+        (
+            problem.why,
+            *(_state_words(snapshot, now) if closed else ()),
+            *lasted,
+            *(f"{each} runs beside it" for each in beside),
+        ),
         remedy,
         Snapshot.archiver,
-        fixes=_start_again(snapshot),
+        fixes=() if closed else _start_again(snapshot),
     )
 
 
@@ -142,6 +155,26 @@ def _start_again(snapshot: Snapshot) -> tuple[Fix, ...]:
 _TWO_SERVERS = "not where another server was promoted in its place: two would archive under one name"
 
 
+_WHILE_CLOSED = {
+    ServerState.STARTING: "let it: after a crash it replays its WAL since the last checkpoint, and its "
+    "process title (ps -C postgres) names the segment it is at; do not kill it, delete nothing in pg_wal",
+    ServerState.STOPPING: "it waits for its sessions (a smart shutdown), a checkpoint, standbys or the "
+    "archiver: its processes (ps -C postgres) tell which; pg_ctl stop -m fast ends sessions; no kill -9",
+    ServerState.READY: "let it: a process of it crashed, and it replays its WAL; its log says which and why",
+    ServerState.STANDBY: "look at its primary; hot_standby = on would let the console look at this one, too",
+    ServerState.SINGLE_USER: "end that session (Ctrl-D) once its work is done, and start the server; do not "
+    "delete its postmaster.pid",
+}
+"""What to do while it lets nobody in."""
+
+
+def _state_words(snapshot: Snapshot, now: float) -> Iterator[str]:
+    lasts_s, state = started_for_s(snapshot, now), server_state(snapshot)
+    if state is not ServerState.UNKNOWN:
+        since = "" if lasts_s is None else f"; its first process began {duration_text(lasts_s)} ago"
+        yield f"its postmaster.pid says: {state.value}{since}"
+
+
 def host_unreadable(assessment: Assessment) -> Iterator[Finding]:
     """The shell works and its answer does not: sudo, a missing tool, a permission."""
     snapshot = assessment.snapshot
@@ -154,7 +187,7 @@ def host_unreadable(assessment: Assessment) -> Iterator[Finding]:
         yield Finding(
             "host-unreadable",
             Severity.WARNING if alone else Severity.CRITICAL,
-            facts if alone else unanswered(problem),
+            facts if alone else unanswered(problem, snapshot),
             (problem.why,),
             problem.remedy or "see the profile's `sudo` and `user`",
             reading.slot,
@@ -209,14 +242,25 @@ MODES: tuple[FailureMode, ...] = (
         Page(
             title="PostgreSQL does not answer",
             symptom="The host answers; the server does not, or refuses the console.",
-            cause="It is down, starting, out of connections, or the role may not log in.",
-            signal="The connection through SSH, as the server's OS user.",
+            cause=(
+                "It is down, starts, stops or recovers, runs in single-user mode, is out of connections, or "
+                "the role may not log in."
+            ),
+            signal=(
+                "The connection through SSH, as the server's OS user; where it lets nobody in (57P03), the "
+                "state in its postmaster.pid, and since when its first process is there. A note on a standby "
+                "with hot_standby = off."
+            ),
             fix=(
                 "Look at its log and its unit.\n\n"
                 "```\n"
                 "pg_lsclusters\n"
                 "journalctl -u postgresql@VERSION-NAME -n 50\n"
                 "```"
+            ),
+            never=(
+                "Do not kill a server that recovers, delete its postmaster.pid or anything in pg_wal, or run "
+                "pg_resetwal: what it replays is the last of what was committed."
             ),
         ),
         look=server_down,

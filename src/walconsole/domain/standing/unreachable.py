@@ -1,5 +1,6 @@
 """Why a source cannot be asked: the connection, the shell, or the server itself."""
 
+from walconsole.domain.facts.host import ClusterFacts, ServerState
 from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.patience import HANGS, OVERDUE
 
@@ -23,9 +24,56 @@ _UNANSWERED = {
 """By a problem's code, or by the class that a SQLSTATE's first two characters name."""
 
 
-def unanswered(problem: Problem) -> str:
+CANNOT_CONNECT_NOW = "57P03"
+"""SQLSTATE of a server that starts, stops or recovers: in the server's own language, hence by its state."""
+
+_LETS_NOBODY_IN = {
+    ServerState.STARTING: "PostgreSQL is starting, and lets nobody in",
+    ServerState.STOPPING: "PostgreSQL is shutting down, and lets nobody in",
+    ServerState.READY: "PostgreSQL recovers from a crash of one of its processes, and lets nobody in",
+    ServerState.STANDBY: "PostgreSQL is a standby that lets nobody in (hot_standby = off)",
+    ServerState.UNKNOWN: "PostgreSQL starts, stops or recovers, and lets nobody in",
+}
+
+
+def server_state(snapshot: Snapshot) -> ServerState:
+    """What the observed server is at, as far as the host was read now."""
+    cluster = _cluster(snapshot)
+    return cluster.state if cluster is not None else ServerState.UNKNOWN
+
+
+def started_for_s(snapshot: Snapshot, now: float) -> float | None:
+    """How long the observed server's first process has been there, seconds; None where that is not known."""
+    cluster, host = _cluster(snapshot), snapshot.host.value
+    if cluster is None or host is None or cluster.started_at is None:
+        return None
+    return max(0.0, now + host.clock_offset_s - cluster.started_at)
+
+
+_STARTS_S = 300.0
+"""A start takes as long as its WAL takes to replay: after five minutes it is an outage, whatever it does."""
+
+
+def starts_too_long(snapshot: Snapshot, now: float) -> bool:
+    """Whether a primary has been starting for so long that it is as good as down; a standby may take long."""
+    cluster, lasts_s = _cluster(snapshot), started_for_s(snapshot, now)
+    starting = cluster is not None and cluster.state is ServerState.STARTING and not cluster.signals
+    return starting and lasts_s is not None and lasts_s >= _STARTS_S
+
+
+def _cluster(snapshot: Snapshot) -> ClusterFacts | None:
+    host = snapshot.host.value
+    return host.cluster if host is not None and snapshot.host.problem is None else None
+
+
+def unanswered(problem: Problem, snapshot: Snapshot) -> str:
     """What it means that PostgreSQL's own account could not be had, in a few words."""
     code = problem.code
+    if server_state(snapshot) is ServerState.SINGLE_USER:
+        return "PostgreSQL runs in single-user mode"
+    if code == CANNOT_CONNECT_NOW:
+        state = server_state(snapshot)
+        return _LETS_NOBODY_IN.get(state, _LETS_NOBODY_IN[ServerState.UNKNOWN])
     return _UNANSWERED.get(code) or _UNANSWERED.get(code[:2], "PostgreSQL does not answer")
 
 

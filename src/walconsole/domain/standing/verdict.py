@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.facts.host import ServerState
+from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.patience import OVERDUE
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import (
@@ -24,7 +25,15 @@ from walconsole.domain.standing.streaming import (
     holds_what_is_written,
     received,
 )
-from walconsole.domain.standing.unreachable import LINK_CODES, link_problem, unanswered
+from walconsole.domain.standing.unreachable import (
+    CANNOT_CONNECT_NOW,
+    LINK_CODES,
+    link_problem,
+    server_state,
+    started_for_s,
+    starts_too_long,
+    unanswered,
+)
 from walconsole.domain.standing.unseen import proved
 from walconsole.domain.standing.whose import holds_others_newest, own_newest
 from walconsole.domain.units import age_text, bytes_text, lasting_text, plural, whole_duration_text
@@ -80,13 +89,21 @@ def _unseen(assessment: Assessment) -> Verdict | None:
         since = snapshot.archiver.failing_since
         host = snapshot.host.value
         down = host is not None and host.cluster is not None and not host.cluster.running
+        if server_state(snapshot) is ServerState.SINGLE_USER:
+            lasts = _lasts(started_for_s(snapshot, now))
+            text = (
+                f"PostgreSQL runs in single-user mode{lasts}: nothing is archived, and nobody else is let in"
+            )
+            return Verdict(Level.CRITICAL, text)
         if down and snapshot.host.problem is None:
             text = f"PostgreSQL is DOWN{_for(since, now)}: nothing is written and nothing is archived"
             if host is not None and host.running_beside:  # one on a port of its own, beside Debian's idle one
                 beside = f"{host.cluster}; {host.running_beside[0]} runs beside it"
                 text = f"PostgreSQL is DOWN{_for(since, now)}: {beside}"
             return Verdict(Level.CRITICAL, text)
-        text = f"cannot tell: {unanswered(problem)}{_for(since, now)}: {problem.reason}"
+        if problem.code == CANNOT_CONNECT_NOW:
+            return _lets_nobody_in(assessment, problem)
+        text = f"cannot tell: {unanswered(problem, snapshot)}{_for(since, now)}: {problem.reason}"
         late = problem.code == OVERDUE
         return Verdict(Level.UNKNOWN, text + (_last_known(snapshot, now) if late else ""))
     if snapshot.archiver.value is None or snapshot.settings.value is None:
@@ -99,8 +116,30 @@ def _unseen(assessment: Assessment) -> Verdict | None:
     return None
 
 
+def _lets_nobody_in(assessment: Assessment, problem: Problem) -> Verdict:
+    """The verdict where the server runs, and starts, stops or recovers: by its state, as its words may be
+    in any language.
+    """
+    snapshot, now = assessment.snapshot, assessment.now
+    if server_state(snapshot) is ServerState.STANDBY:
+        text = "this is a standby that lets nobody in (hot_standby = off): its primary archives; look there"
+        return Verdict(Level.UNKNOWN, text)
+    if starts_too_long(snapshot, now):
+        lasts = f"{_lasts(started_for_s(snapshot, now))}, and lets nobody in"
+        return Verdict(
+            Level.CRITICAL, f"PostgreSQL has been STARTING{lasts}: nothing is written and nothing is archived"
+        )
+    since = snapshot.archiver.failing_since
+    text = f"cannot tell: {unanswered(problem, snapshot)}{_for(since, now)}: {problem.reason}"
+    return Verdict(Level.UNKNOWN, text + _last_known(snapshot, now))
+
+
 def _for(since: float | None, now: float) -> str:
-    return "" if since is None else lasting_text(now - since)
+    return _lasts(None if since is None else now - since)
+
+
+def _lasts(seconds: float | None) -> str:
+    return "" if seconds is None else lasting_text(seconds)
 
 
 def _last_known(snapshot: Snapshot, now: float) -> str:

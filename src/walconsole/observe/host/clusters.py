@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from walconsole.domain.facts.host import ClusterFacts
+from walconsole.domain.facts.host import ClusterFacts, ServerState
 from walconsole.domain.pgconf.start import started_in
 from walconsole.domain.pgconf.tree import join
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
@@ -57,6 +57,7 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
         or group.text("cluster.guessed_socket")
         or DEFAULT_SOCKET_DIR
     )
+    began = group.integer("cluster.began")
     facts = ClusterFacts(
         name=_name(listed),
         port=port or DEFAULT_PORT,
@@ -68,9 +69,14 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
         signals=tuple(
             f"{each}.signal" for each in ("standby", "recovery") if group.raw.get(f"cluster.{each}")
         ),
+        state=_STATES.get(group.text("cluster.state") or "", ServerState.UNKNOWN),
+        started_at=None if began is None else float(began),
     )
     log = (group.text("cluster.log") or "").strip(" ") or None
     return Cluster(facts, path, pid, log, unreadable, port is not None)
+
+
+_STATES = {state.value: state for state in ServerState}
 
 
 def _config_file(given: Mapping[str, str], data_directory: str) -> str | None:

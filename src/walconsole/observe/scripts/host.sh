@@ -64,7 +64,8 @@ say_argv() {
 }
 
 # say_server DATA: from its postmaster.pid (storage/pidfile.h): process, directory, start, port,
-# socket directory. Sets `server` to the process when it runs. `other` is one that may have another number there.
+# socket directory, two more, state. A server in single-user mode has a minus before its process.
+# Sets `server` to the process when it runs. `other` is one that may have another number there.
 say_server() {
     server=
     if [ ! -x "$1" ]; then
@@ -76,8 +77,17 @@ say_server() {
         say cluster.unreadable "$1/postmaster.pid"
         return
     fi
+    state=
     { IFS= read -r pid && IFS= read -r dir && IFS= read -r began && IFS= read -r port &&
-        IFS= read -r socket; } 2>/dev/null <"$1/postmaster.pid" || return
+        IFS= read -r socket && { IFS= read -r line && IFS= read -r line && IFS= read -r state || :; }; } \
+        2>/dev/null <"$1/postmaster.pid" || return
+    case $pid in
+        -*)
+            IFS= read -r comm 2>/dev/null <"/proc/${pid#-}/comm" || return
+            case $comm in postgres*) say cluster.state single && say cluster.began "$began" ;; esac
+            return
+            ;;
+    esac
     # else it may be the number that another PID namespace has for $other
     if ! is_server "$pid"; then
         pid=$other
@@ -87,6 +97,8 @@ say_server() {
     say cluster.pid "$pid"
     say cluster.port "$port"
     say cluster.socket "$socket"
+    say cluster.began "$began"
+    say cluster.state "${state%% *}"
     [ "$full" = 0 ] && [ "$pid" = "$pick_pid" ] || say_argv "$pid"
 }
 
