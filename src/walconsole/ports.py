@@ -17,7 +17,7 @@ from walconsole.domain.facts.observed import HostKeyQuestion, LinkFacts
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.incidents.model import IncidentLog, Note
 from walconsole.domain.profile import BucketRole, BucketTarget
-from walconsole.domain.round_trips import Answer, ObjectContent, Page, ShellAnswer
+from walconsole.domain.round_trips import Answer, ObjectContent, Page, ShellAnswer, StoredVersion
 from walconsole.domain.store.access_keys import MadeKey, SpacesKey
 from walconsole.domain.store.grants import KeyGrant
 from walconsole.domain.store.temporary_keys import LedgerEntry
@@ -119,6 +119,15 @@ class LifecycleStore(Protocol):
 
     async def lifecycle(self) -> tuple[LifecycleRule, ...]:
         """What the rules of its lifecycle do, empty where there are none."""
+        ...
+
+
+@runtime_checkable
+class VersionStore(Protocol):
+    """A bucket that may keep versions. Raises errors.ObjectStoreError with S3's own code."""
+
+    async def versions(self, after: str, max_keys: int) -> tuple[StoredVersion, ...]:
+        """Those of the keys under the target's prefix after `after` (a full key), one request."""
         ...
 
 

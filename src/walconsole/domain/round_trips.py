@@ -48,6 +48,21 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """One version of a key, in a bucket that keeps them; `modified_at` is by the store's clock.
+
+    `newest`: it is what a listing and a read go by. `marks_deleted`: it is no object, but says that the key
+    was deleted.
+    """
+
+    key: str
+    id: str
+    modified_at: float
+    newest: bool
+    marks_deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectContent:
     """A part of one object: `body` begins at byte 0. `size` is the whole object's, None where not said.
 

@@ -29,11 +29,12 @@ from walconsole.adapters.s3.key_sources import KeyPairSource
 from walconsole.adapters.s3.lifecycle import read_lifecycle
 from walconsole.adapters.s3.signing import Signer, list_query
 from walconsole.adapters.s3.throttle import Throttle, Turns
+from walconsole.adapters.s3.versions import read_versions, versions_query
 from walconsole.adapters.s3.wire import CutError, HttpAnswer, TransportError
 from walconsole.command_register import Telling, request_line, untold
 from walconsole.domain.facts.evidence import LifecycleRule
 from walconsole.domain.profile import BucketTarget
-from walconsole.domain.round_trips import ObjectContent, Page
+from walconsole.domain.round_trips import ObjectContent, Page, StoredVersion
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.domain.store.answers import KEY_MEANINGS, Meaning, worth_asking_again
 from walconsole.domain.store.http_date import http_date
@@ -114,6 +115,11 @@ class SpacesStore:
         """The bucket's rules; empty where it has none. One GET ?lifecycle."""
         return await self._persistently(self._lifecycle_once)
 
+    async def versions(self, after: str, max_keys: int) -> tuple[StoredVersion, ...]:
+        """See ports.VersionStore. One GET ?versions."""
+        query = versions_query(self._target.prefix, after, max_keys)
+        return await self._persistently(lambda: self._versions_once(query))
+
     async def close(self) -> None:
         """Close the kept connections and forget the key."""
         self._pair = self._signer = None
@@ -155,6 +161,12 @@ class SpacesStore:
                 return ()
             raise error
         return read_lifecycle(answer.body)
+
+    async def _versions_once(self, query: str) -> tuple[StoredVersion, ...]:
+        answer, attempt, _ = await self._answer("", query, {})
+        if answer.status != 200:
+            raise refused(attempt, answer)
+        return read_versions(answer.body, lambda why: malformed(attempt, why))
 
     async def _read_once(self, key: str, count: int) -> ObjectContent:
         wanted = {"Range": f"bytes=0-{max(0, count - 1)}"}

@@ -309,6 +309,21 @@ class NamedAlike:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkedDeleted:
+    """What a bucket that keeps versions has under delete markers, where something is missing.
+
+    As far as it was looked: `segments` of the `objects` are WAL; all keys are from `first_key` to
+    `last_key`. `deleted_at` is when the last of them was deleted, by the store's clock.
+    """
+
+    objects: int
+    segments: int
+    first_key: str
+    last_key: str
+    deleted_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class BucketFacts:
     """What a bucket holds of the archive.
 
@@ -393,3 +408,4 @@ class BucketFacts:
     backups: "tuple[BaseBackup | Unreadable, ...] | None" = field(default=None, repr=False)
     drills: "tuple[DrillResult | Unreadable, ...] | None" = field(default=None, repr=False)
     stanzas: tuple[str, ...] = ()
+    marked: MarkedDeleted | None = None

@@ -22,6 +22,7 @@ from walconsole.domain.failures import (
     foreign,
     hidden,
     lifecycle,
+    marked,
     no_alarm,
     no_room,
     own_list,
@@ -72,6 +73,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
         "The archive",
         (
             *foreign.MODES,
+            *marked.MODES,
             *archive.MODES,
             *recovery.MODES,
             *backup_runs.MODES,

@@ -22,13 +22,15 @@ _KEYS_VARY = frozenset({Layout.DATED, Layout.BARMAN, Layout.PGBACKREST})
 """Where the folder is a guess, or is sometimes left out."""
 
 
-async def check_gaps(picture: BucketPicture, found: Continuity, store: ObjectStore, now: float) -> None:
+async def check_gaps(
+    picture: BucketPicture, found: Continuity | None, store: ObjectStore, now: float
+) -> None:
     """List at each known gap: was it filled, and when was the first segment after it stored.
 
     Raises ObjectStoreError, SshError.
     """
     holding = picture.holding
-    if holding is None:
+    if holding is None or found is None:
         return
     gaps = (*found.gaps, *found.accepted_gaps)
     some = gaps if len(gaps) <= 2 * GAPS_AT_ONCE else (*gaps[:GAPS_AT_ONCE], *gaps[-GAPS_AT_ONCE:])

@@ -19,7 +19,7 @@ from walconsole.domain.archive.layouts import (
 from walconsole.domain.archive.listing import Picked
 from walconsole.domain.archive.losses import Losses, told
 from walconsole.domain.archive.marks import Marks
-from walconsole.domain.facts.observed import BucketFacts, NamedAlike, SweepProgress
+from walconsole.domain.facts.observed import BucketFacts, MarkedDeleted, NamedAlike, SweepProgress
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.round_trips import Page
 from walconsole.domain.wal import Segment, WalNameKind
@@ -58,6 +58,7 @@ class BucketPicture:
         self.progress: SweepProgress | None = None
         self.doubted = False
         self.losses: Losses = {}
+        self.marked: MarkedDeleted | None = None
         self.last_key = ""
         self._clock_offset_s: float | None = None
         self._basis: tuple[object, ...] = ()
@@ -309,6 +310,7 @@ class BucketPicture:
             drills=self.drills.found,
             alike=self._alike(),
             stanzas=tuple(sorted(self.index.whereabouts.stanzas)),
+            marked=self.marked,
         )
         found = self.continuity(accepted)
         return facts if found is None else _followed(facts, found)

@@ -33,6 +33,7 @@ from walconsole.observe.bucket.checks import (
 )
 from walconsole.observe.bucket.drills import read_drills, together
 from walconsole.observe.bucket.heads import read_heads
+from walconsole.observe.bucket.marked import look_under_marks
 from walconsole.observe.bucket.memory import document_of, recalled
 from walconsole.observe.bucket.own_archive import own_place
 from walconsole.observe.bucket.picture import BucketPicture
@@ -338,6 +339,7 @@ class BucketProbe:
         self._check_due, self._checked_for = now + CHECK_EVERY_S, server
         if holding is None:
             await self._read_new_backups(picture)
+            await look_under_marks(picture, self._accepted, self.store, self.clock.now())
             return
         self._read_register()
         others = picture.other_holdings
@@ -364,10 +366,9 @@ class BucketProbe:
 
     async def _look_back(self, picture: BucketPicture, *, just_listed: bool) -> None:
         """The known gaps, the oldest segment, the newest base backup's WAL, what was lost."""
-        found = picture.continuity(self._accepted)
-        if found is not None:
-            await check_gaps(picture, found, self.store, self.clock.now())
         now_s = self.clock.now()
+        await check_gaps(picture, picture.continuity(self._accepted), self.store, now_s)
+        await look_under_marks(picture, self._accepted, self.store, now_s)
         oldest_gone = not just_listed and await oldest_is_gone(picture, self.store, now_s)
         if oldest_gone or self._contradicted(picture):
             self._sweep_soon()
@@ -397,14 +398,9 @@ class BucketProbe:
         """What base backups say; whether anything of it is new."""
         root = picture.main.place.root if picture.main is not None else ""
         prefix = picture.index.prefix
+        where = picture.index.whereabouts
         backups = read_backups(
-            picture.backups,
-            picture.index.whereabouts,
-            root,
-            prefix,
-            self.store,
-            self.plain,
-            just_listed=just_listed,
+            picture.backups, where, root, prefix, self.store, self.plain, just_listed=just_listed
         )
         drills = read_drills(picture.drills, prefix, self.store, empty=not picture.index.archives)
         new, _ = await together(backups, drills)
