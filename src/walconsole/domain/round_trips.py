@@ -37,6 +37,7 @@ class Page:
 
     `store_clock` is the answer's Date header, read at `answered_at` on the console's clock;
     `seconds` is how long the request took. `as_of` is when it was so, where that was before it was asked for.
+    `certificate` is from when to when the store's is valid, None where it has none.
     """
 
     objects: ObjectListing
@@ -45,6 +46,7 @@ class Page:
     answered_at: float
     seconds: float = 0.0
     as_of: float | None = None
+    certificate: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,8 @@ class HttpClient:
         self._proxy = _proxy_for(origin, environ)
         self._ca_file, self._ca_text = ca_file, ca_text
         self._tls: ssl.SSLContext | None = None
+        self.certificate: tuple[float, float] | None = None
+        """From when to when the origin's is valid, as the newest connection had it; None without TLS."""
         self._idle: list[_Connection] = []
         self._places = asyncio.Semaphore(limit)
         _keep_freed_pages()
@@ -201,6 +203,7 @@ class HttpClient:
         if self._proxy is None:
             name = self.origin.host if tls else None
             direct, wire = await loop.create_connection(Wire, host, port, ssl=tls, server_hostname=name)
+            self.certificate = _valid(direct)
             return _Connection(direct, wire, time.monotonic())
         plain, wire = await loop.create_connection(Wire, host, port)
         try:
@@ -213,6 +216,7 @@ class HttpClient:
             raise
         if secured is None:
             raise TransportError(f"{self.origin.host} hung up during TLS")
+        self.certificate = _valid(secured)
         return _Connection(secured, wire, time.monotonic())
 
     async def _tunnel(self, proxy: _Proxy, transport: asyncio.WriteTransport, wire: Wire) -> None:
@@ -239,6 +243,17 @@ class HttpClient:
                 whose = f"the CA file {self._ca_file}" if self._ca_file else "the certificates of the droplet"
                 raise TransportError(f"cannot use {whose}: {why}") from error
         return self._tls
+
+
+def _valid(transport: asyncio.BaseTransport) -> tuple[float, float] | None:
+    """From when to when the certificate of its other side is valid, seconds since the epoch."""
+    tls = transport.get_extra_info("ssl_object")
+    seen = tls.getpeercert() if tls is not None else None
+    try:
+        ends = [ssl.cert_time_to_seconds(seen[name]) for name in ("notBefore", "notAfter")] if seen else []
+    except (KeyError, ValueError):
+        return None
+    return (float(ends[0]), float(ends[1])) if ends else None
 
 
 _trusted: dict[tuple[str | None, ...], tuple[float, ssl.SSLContext]] = {}

@@ -150,6 +150,8 @@ class SpacesStore:
         answer, attempt, seconds = await self._answer("", query, {})
         await self._turns.mine()
         page = _read_page(attempt, answer, seconds, start_after)
+        if self._route is not None:
+            page = replace(page, certificate=self._route.http.certificate)
         self._answered = True
         return page
 

@@ -355,7 +355,7 @@ class BucketFacts:
     there once and is gone without a reason, where it is no gap; what somebody accepted too. `backups` are
     those of every known writer, whole or not, as their own descriptions say; None before they were read.
     `drills` are the newest restore drills' results, likewise. `stanzas` are pgBackRest's whose archive.info
-    the last whole listing has.
+    the last whole listing has. `certificate` is from when to when the store's is valid.
     """
 
     role: BucketRole
@@ -409,3 +409,4 @@ class BucketFacts:
     drills: "tuple[DrillResult | Unreadable, ...] | None" = field(default=None, repr=False)
     stanzas: tuple[str, ...] = ()
     marked: MarkedDeleted | None = None
+    certificate: tuple[float, float] | None = None

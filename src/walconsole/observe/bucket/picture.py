@@ -61,6 +61,7 @@ class BucketPicture:
         self.marked: MarkedDeleted | None = None
         self.last_key = ""
         self._clock_offset_s: float | None = None
+        self._certificate: tuple[float, float] | None = None
         self._basis: tuple[object, ...] = ()
         self._continuity: Continuity | None = None
 
@@ -244,6 +245,7 @@ class BucketPicture:
         return directory + below.name(self.index.segment_bytes)
 
     def _note_clock(self, page: Page) -> None:
+        self._certificate = page.certificate or self._certificate
         if page.store_clock is not None:
             # The Date header counts whole seconds: half of one is the best guess.
             self._clock_offset_s = page.store_clock + 0.5 - (page.answered_at - page.seconds / 2)
@@ -311,6 +313,7 @@ class BucketPicture:
             alike=self._alike(),
             stanzas=tuple(sorted(self.index.whereabouts.stanzas)),
             marked=self.marked,
+            certificate=self._certificate,
         )
         found = self.continuity(accepted)
         return facts if found is None else _followed(facts, found)
