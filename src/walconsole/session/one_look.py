@@ -13,6 +13,7 @@ from walconsole.domain.patience import Patience
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.folders import is_in_folders
+from walconsole.domain.standing.newest import newest_to_compare
 from walconsole.domain.standing.remedies import has_own_list, has_spool
 from walconsole.domain.standing.retention import is_judgeable
 from walconsole.domain.standing.unseen import unanswered
@@ -181,7 +182,7 @@ def _is_whole(snapshot: Snapshot, now: float, asked: bool = False) -> bool:
         return False
     if has_spool(snapshot) and snapshot.spool.freshness is Freshness.UNREAD:
         return False
-    if _waits_for_list(snapshot):
+    if _waits_for_list(snapshot) or _waits_for_objects(snapshot):
         return False
     troubled = snapshot.settings.value is not None and Assessment(snapshot, now).troubled
     return not (troubled and _asks(snapshot)) or snapshot.production.freshness is not Freshness.UNREAD
@@ -191,6 +192,19 @@ def _waits_for_list(snapshot: Snapshot) -> bool:
     """Whether the archiver's own list is to come; a store that refuses would keep the tool for long."""
     refused = snapshot.primary.problem is not None
     return not refused and has_own_list(snapshot) and snapshot.own_list.freshness is Freshness.UNREAD
+
+
+def _waits_for_objects(snapshot: Snapshot) -> bool:
+    """Whether what a few objects say is to come: whose they are, and whether the newest is pg_wal's."""
+    for reading in (snapshot.primary, snapshot.dr):
+        bucket = reading.value
+        listed = bucket is not None and reading.problem is None and bucket.holding is not None
+        if bucket is not None and listed and bucket.checked_at is None:
+            return True
+    newest, compared = newest_to_compare(snapshot), snapshot.compared
+    if newest is None or compared.problem is not None:
+        return False
+    return compared.value is None or compared.value.object_sha256 != newest.begins
 
 
 def _asks(snapshot: Snapshot) -> bool:

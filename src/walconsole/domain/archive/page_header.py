@@ -66,6 +66,8 @@ def what_else(head: bytes) -> str:
 
 
 LONG_HEADER_BYTES = 40
+BEGINNING_BYTES = 1024
+"""With the first records in it: servers that parted earlier write others, with other checksums."""
 MAJORS = {0xD106: 13, 0xD10D: 14, 0xD110: 15, 0xD113: 16, 0xD116: 17, 0xD118: 18}
 """Server versions by XLOG_PAGE_MAGIC."""
 
@@ -97,13 +99,17 @@ class PageHeader:
 
 @dataclass(frozen=True, slots=True)
 class SegmentIdentity:
-    """What the head of one archived segment said: `header`, or why it could not be read."""
+    """What the head of one archived segment said: `header`, or why it could not be read.
+
+    `begins` is the SHA-256 of its first BEGINNING_BYTES, made plain; empty where so many were not read.
+    """
 
     name: str
     key: str
     read_at: float
     header: PageHeader | None = None
     problem: str = ""
+    begins: str = ""
 
 
 def read_page_header(head: bytes) -> PageHeader:

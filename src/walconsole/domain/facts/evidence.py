@@ -328,7 +328,7 @@ class ComparedFacts:
 
     `identical` None: one of them could not be read, `why` says which. `beginning`: the object is shorter, and
     the segment begins with its bytes. `head` is the object's first bytes as text where they are no WAL (chunk
-    signatures that a client wrote into the object).
+    signatures that a client wrote into the object). `begins_alone`: only their first BEGINNING_BYTES were.
     """
 
     segment: str
@@ -341,6 +341,7 @@ class ComparedFacts:
     why: str = ""
     head: str = ""
     beginning: bool = False
+    begins_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

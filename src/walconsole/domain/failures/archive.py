@@ -294,7 +294,10 @@ MODES: tuple[FailureMode, ...] = (
             title="one name, two contents",
             symptom="The command refuses a segment, for the object of its name has other bytes.",
             cause="Split brain, a snapshot that was rolled back, a second server.",
-            signal="The object against the file in pg_wal (SHA-256), or two keys of one segment.",
+            signal=(
+                "The object against the file in pg_wal (SHA-256): of a segment that fails all of it, of the "
+                "newest that was archived its first KiB, while pg_wal has it. Or two keys of one segment."
+            ),
             fix=(
                 "Stop and investigate: which server is right? Then archive under a new prefix, with a new "
                 "base backup."

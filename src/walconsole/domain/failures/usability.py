@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from walconsole.domain.archive.holding import Holding
+from walconsole.domain.archive.page_header import BEGINNING_BYTES
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.facts.evidence import ComparedFacts
 from walconsole.domain.facts.observed import BucketFacts
@@ -15,6 +16,7 @@ from walconsole.domain.standing.copies import copies
 from walconsole.domain.standing.folders import object_path
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
+from walconsole.domain.standing.newest import newest_to_compare
 from walconsole.domain.standing.proofs import archiver_row
 from walconsole.domain.standing.remedies import ours_in_force, read_head
 from walconsole.domain.units import plural
@@ -67,6 +69,14 @@ def _is_no_segment(snapshot: Snapshot, name: str) -> bool:
     return segment.number in bucket.holding.damaged().get(segment.timeline, Runs())
 
 
+def _compared_beginning(snapshot: Snapshot) -> ComparedFacts | None:
+    """The comparison of the newest segment that was archived, where that is still the newest."""
+    newest, compared = newest_to_compare(snapshot), snapshot.compared.value
+    if newest is None or compared is None or not compared.begins_alone:
+        return None
+    return compared if (compared.key, compared.object_sha256) == (newest.key, newest.begins) else None
+
+
 def _both(snapshot: Snapshot, compared: ComparedFacts) -> Iterator[Proof]:
     at = snapshot.compared.read_at
     yield Proof(f"{compared.local_sha256 or 'n/a'}  {compared.segment}", "sha256sum on the droplet", at)
@@ -76,7 +86,7 @@ def _both(snapshot: Snapshot, compared: ComparedFacts) -> Iterator[Proof]:
 def different_from_local(assessment: Assessment) -> Iterator[Finding]:
     """The object under the name of the segment that waits has other bytes: two servers wrote it."""
     snapshot = assessment.snapshot
-    compared = _compared(snapshot)
+    compared = _compared(snapshot) or _compared_beginning(snapshot)
     if compared is None or compared.identical is not False or "chunk-signature" in compared.head:
         return
     primary = snapshot.primary.value
@@ -87,12 +97,14 @@ def different_from_local(assessment: Assessment) -> Iterator[Finding]:
         Severity.CRITICAL,
         f"the bucket holds another {compared.segment} than this server's",
         (
-            f"{compared.key}: {_size(compared.object_bytes)}, pg_wal: {_size(compared.local_bytes)}, "
+            f"{compared.key} and pg_wal's: their first {BEGINNING_BYTES:,} bytes differ (SHA-256)"
+            if compared.begins_alone
+            else f"{compared.key}: {_size(compared.object_bytes)}, pg_wal: {_size(compared.local_bytes)}, "
             "and their SHA-256 differ",
         ),
         "stop and investigate: a split brain, a rolled-back snapshot or a clone wrote it; overwrite nothing",
         Snapshot.compared,
-        since=assessment.failing_since,
+        since=None if compared.begins_alone else assessment.failing_since,
         proof=(*_both(snapshot, compared), *archiver_row(snapshot)),
         fixes=(
             Fix(

@@ -5,12 +5,14 @@ Each is read when it appears and after a sweep, not at every poll; what could no
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from walconsole.domain.archive.comparison import in_common
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import checksum_of, segment_suffix, split_key
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.archive.page_header import (
+    BEGINNING_BYTES,
     LONG_HEADER_BYTES,
     PageHeader,
     SegmentIdentity,
@@ -221,7 +223,16 @@ async def _identity(
     if plain.more_than(key, content.body, size, whole=whole):
         # a server refuses a file of another size than a segment's (xlogarchive.c, RestoreArchivedFile)
         return SegmentIdentity(name, key, now, header, f"it unpacks to more than a segment, {size:,} bytes")
-    return SegmentIdentity(name, key, now, header)
+    return SegmentIdentity(name, key, now, header, begins=_beginning(plain, key, content.body))
+
+
+def _beginning(plain: Plain, key: str, body: bytes) -> str:
+    """See SegmentIdentity.begins; nothing more is read for it."""
+    try:
+        begins = plain.first_bytes(key, body, BEGINNING_BYTES)
+    except ValueError:
+        return ""
+    return sha256(begins).hexdigest() if len(begins) == BEGINNING_BYTES else ""
 
 
 async def read_header(store: ObjectStore, plain: Plain, key: str) -> tuple[PageHeader, ObjectContent]:

@@ -1,4 +1,4 @@
-"""The segment that cannot be archived beside the object that has its name already."""
+"""A segment of pg_wal beside the object of its name: one that cannot be archived, or the newest that was."""
 
 import asyncio
 import hashlib
@@ -7,10 +7,12 @@ from shlex import quote
 from typing import Protocol
 
 from walconsole.domain.archive.listing import StoredObject
+from walconsole.domain.archive.page_header import BEGINNING_BYTES, SegmentIdentity
 from walconsole.domain.facts.evidence import ComparedFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.standing.archiver import is_failing
+from walconsole.domain.standing.newest import newest_to_compare
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.host.host import HostProbe
@@ -37,6 +39,7 @@ class ComparingProbe:
     """Fills COMPARED for the segment that fails, once for each state of its object.
 
     Which object that is is asked every AGAIN_AFTER_S; what could not be compared is tried again then.
+    While nothing fails, the newest segment's beginning is compared, once for each time it was read.
     """
 
     name = SOURCE
@@ -58,6 +61,7 @@ class ComparingProbe:
         self._store, self._reader, self._plain, self._snapshot = store, reader, plain, snapshot
         self._asked: tuple[str, float] | None = None
         self._compared: StoredObject | None = None
+        self._newest: SegmentIdentity | None = None
 
     def refresh(self) -> None:
         """Compare anew at the next look."""
@@ -68,7 +72,7 @@ class ComparingProbe:
         name = self._failing_segment()
         if name is None:
             self.refresh()
-            return ()
+            return await self._compare_newest()
         now = self._clock.monotonic()
         if self._asked is not None and self._asked[0] == name and now - self._asked[1] < AGAIN_AFTER_S:
             return ()
@@ -78,6 +82,19 @@ class ComparingProbe:
             return ()
         facts = await self._compare(name, stored.key)
         self._compared = stored if facts.identical is not None else None
+        return [Fact(Snapshot.compared, facts, self._clock.now(), SOURCE)]
+
+    async def _compare_newest(self) -> Sequence[Fact]:
+        """The head that was read of it anyway, and as many bytes of the file in pg_wal, if that is there."""
+        newest = newest_to_compare(self._snapshot())
+        if newest is None or newest == self._newest:
+            return ()
+        self._newest = newest
+        local, _, why_not = await self._local(newest.name, BEGINNING_BYTES)
+        same = None if why_not else local == newest.begins
+        facts = ComparedFacts(
+            newest.name, newest.key, same, local, newest.begins, why=why_not, begins_alone=True
+        )
         return [Fact(Snapshot.compared, facts, self._clock.now(), SOURCE)]
 
     def _failing_segment(self) -> str | None:
@@ -124,7 +141,7 @@ class ComparingProbe:
         data = decode(self._host.observed.path) if self._host.observed is not None else ""
         path = quote(f"{data}/pg_wal/{name}")
         whole = f"sha256sum -- {path}" if count is None else f"head -c {count} -- {path} | sha256sum"
-        script = f"{whole} && stat -c %s -- {path}"
+        script = f"[ -f {path} ] && {whole} && stat -c %s -- {path}"
         tried = f"reading pg_wal/{name} on the droplet"
         ended = await run_apart(self._shell, self._clock, script, timeout_s=30.0, tried=tried)
         words = decode(ended.output).split()
