@@ -10,6 +10,7 @@ from walconsole.domain.failures import (
     backup_runs,
     bucket,
     certificates,
+    cleanup,
     client_calls,
     command,
     configuration,
@@ -53,7 +54,7 @@ from walconsole.domain.standing.verdict import at_least, verdict
 FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
     ("What cannot be seen", (*sources.MODES, *unattended.MODES)),
     ("The droplet", droplet.MODES),
-    ("Configuration", (*archiving_unset.MODES, *configuration.MODES)),
+    ("Configuration", (*archiving_unset.MODES, *configuration.MODES, *cleanup.MODES)),
     (
         "The archive command",
         (
