@@ -84,7 +84,9 @@ _SUFFIX = (
     r"(?:-[0-9a-f]{40})?"
     r"(?:\.(?:gz|zst|zstd|lz4|bz2|xz|lzma|lzo|br|snappy|sz|deflate|gpg|pgp|age|enc|aes))*"
 )
-_NAMED_ALIKE = re.compile(r"[0-9A-F]{24}(?=[^0-9A-Za-z/])")
+_NAMED_ALIKE = re.compile(
+    r"(?P<before>(?!base)[A-Za-z0-9._-]{0,24}?[a-z._-])?(?P<name>[0-9A-F]{24})(?P<end>$|(?=[^0-9A-Za-z/]))"
+)
 _CHECKSUM_LENGTH = 41
 _BASENAME = re.compile(
     r"(?:(?P<history>[0-9A-F]{8})\.history"
@@ -171,10 +173,13 @@ def archived_name(basename: str, segment_bytes: int) -> ArchivedName | None:
 
 
 def segment_named(basename: str, segment_bytes: int) -> Segment | None:
-    """The segment whose name `basename` begins with, whatever follows it; None where it does not."""
+    """The segment whose name `basename` holds, behind a short word at most (`wal_…`), whatever follows it.
+
+    None where it holds none, or is called as tools call a base backup (`base_…`).
+    """
     match = _NAMED_ALIKE.match(basename)
     try:
-        return None if match is None else Segment.parse(match[0], segment_bytes)
+        return None if match is None else Segment.parse(match["name"], segment_bytes)
     except ValueError:
         return None
 

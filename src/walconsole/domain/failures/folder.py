@@ -17,6 +17,8 @@ from walconsole.domain.units import bytes_text
 _SCARCE_SEGMENTS, _SCARCE_SHARE = 16, 0.05
 _SCARCE_INODES = 1000
 _DEFAULT_SEGMENT = 16 << 20
+_IN_MEMORY = frozenset({"tmpfs", "ramfs"})
+_SYSTEMS_OWN = ("/dev/", "/run/", "/tmp/", "/var/run/", "/var/tmp/")  # noqa: S108  # names of mount points
 
 
 def wrong_folder(assessment: Assessment) -> Iterator[Finding]:
@@ -33,6 +35,8 @@ def wrong_folder(assessment: Assessment) -> Iterator[Finding]:
             yield found
         if folder.beside_data and not folder.expected_mount:
             yield _beside(assessment, folder)
+        if folder.filesystem in _IN_MEMORY and not folder.expected_mount:
+            yield _in_memory(assessment, folder)
 
 
 def _not_mounted(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
@@ -250,6 +254,29 @@ def _beside(assessment: Assessment, folder: ArchiveFolder) -> Finding:
     )
 
 
+def _in_memory(assessment: Assessment, folder: ArchiveFolder) -> Finding:
+    """Of a mount that somebody made for it, it may be meant; what a system makes for itself is not."""
+    own = any(f"{folder.mount_point}/".startswith(each) for each in _SYSTEMS_OWN)
+    return Finding(
+        "folder-in-memory",
+        Severity.WARNING if own else Severity.NOTE,
+        f"the archive's folder {folder.path} is in memory: it is gone with the next boot",
+        (f"{folder.mount_point} is a {folder.filesystem} (/proc/mounts): nothing of it is on a disk",),
+        "archive to a disk, or to another host, and copy what lies there while it does",
+        Snapshot.folders,
+        "archive_command",
+        proof=(
+            Proof(
+                f"{folder.path} on {folder.mount_point} ({folder.filesystem})",
+                "stat on the droplet",
+                _at(assessment.snapshot),
+            ),
+            *setting_row(assessment.snapshot, "archive_command"),
+        ),
+        fixes=(Fix("see which disks there are", ("lsblk -o NAME,SIZE,FSTYPE,MOUNTPOINT", "findmnt --real")),),
+    )
+
+
 def _space_told(folder: ArchiveFolder) -> str:
     free = "n/a" if folder.free_bytes is None else bytes_text(folder.free_bytes)
     inodes = "" if folder.free_inodes is None else f" and {folder.free_inodes:,} inodes"
@@ -342,6 +369,24 @@ MODES: tuple[FailureMode, ...] = (
         look=wrong_folder,
         explains=(*_FOLLOWS, "disk-full", "damaged-object", "torn-copy", "archiver-crash-loop"),
         risk=Risk.STOPPED,
+    ),
+    FailureMode(
+        "folder-in-memory",
+        Page(
+            title="the archive's folder is in memory",
+            symptom="All works, until the host is booted: then the archive is empty.",
+            cause=(
+                "The folder lies on a tmpfs: /dev/shm, /run, on many systems /tmp. It was taken for its "
+                "speed, or for a try, and stayed."
+            ),
+            signal=(
+                "The type of its file system (/proc/mounts). A note where somebody mounted a tmpfs for it: "
+                "then it may be meant."
+            ),
+            fix="Archive to a disk, and copy what lies there before the next boot.",
+        ),
+        look=wrong_folder,
+        explains=("archive-shrunk",),
     ),
     FailureMode(
         "folder-beside-data",

@@ -122,7 +122,7 @@ def _lets_nobody_in(assessment: Assessment, problem: Problem) -> Verdict:
     """
     snapshot, now = assessment.snapshot, assessment.now
     if server_state(snapshot) is ServerState.STANDBY:
-        text = "this is a standby that lets nobody in (hot_standby = off): its primary archives; look there"
+        text = "cannot tell: this is a standby that lets nobody in (hot_standby = off): look at its primary"
         return Verdict(Level.UNKNOWN, text)
     if starts_too_long(snapshot, now):
         lasts = f"{_lasts(started_for_s(snapshot, now))}, and lets nobody in"

@@ -55,6 +55,9 @@ boxed() {
     is_box "$its" && ! is_box "$own"
 }
 
+# is_single PID: initdb's, or somebody's in single-user mode: it is called like a server, and serves nobody.
+is_single() { grep -aqE -- '--(single|boot|check)' "/proc/$1/cmdline" 2>/dev/null; }
+
 is_box() { case $1 in *docker* | *libpod* | *kubepods* | *containerd* | */lxc*) ;; *) return 1 ;; esac; }
 
 say_argv() {
@@ -266,6 +269,7 @@ say_others() {
         case $seen in *" $pid "*) continue ;; esac
         is_server "$pid" || continue
         boxed "$pid" && say boxed "$pid" && continue
+        is_single "$pid" && continue
         if cd -P -- "$process/cwd" 2>/dev/null; then data=$PWD; else data=; fi
         other=$pid
         if [ -n "$data" ]; then

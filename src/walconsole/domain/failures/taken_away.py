@@ -1,0 +1,94 @@
+"""An archive command that takes the segment away, or stores a link to it: PostgreSQL still needs the file."""
+
+import re
+from collections.abc import Iterator
+
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.redaction import safe
+from walconsole.domain.standing.archiver import is_enabled
+from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.mode import FailureMode, Page, Risk
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Severity
+from walconsole.domain.standing.proofs import setting_row
+from walconsole.domain.standing.remedies import RELOAD, command_in_force
+
+_PARTS = re.compile(r"&&|\|\||[;&|\n(){}]|\b(?:then|do|else)\b")
+_QUOTES = str.maketrans("", "", "'\"")
+_MOVERS = re.compile(
+    r"(?:\S*/)?(?:mv\s|rsync\s(?=.*--remove-source-files)|rclone\s(?=.*\bmove(?:to)?\s)|aws\s.*\bs3\s+mv\s"
+    r"|(?:mc|s5cmd)\s.*\bmv\s|(?:gzip|xz|bzip2|lzma)\s(?!.*(?:-\w*[ck]|--stdout|--keep|--to-stdout|>|<))"
+    r"|zstd\s(?=.*--rm\b))"
+)
+_LINKS = re.compile(r"(?:\S*/)?(?:ln\s|link\s|cp(?=\s)(?=.*(?:\s-[a-zA-Z]*[ls]|--link|--symbolic-link)))")
+_SEGMENT = re.compile(r"%p(?![\w.])")
+_WRAPPED = re.compile(r"(?:(?:exec|nice|ionice|sudo|timeout|env|time|!|sh|bash|-\S+|\d\S*|\w+=\S*)\s+)*")
+
+
+def taken_away(assessment: Assessment) -> Iterator[Finding]:
+    """By the words of archive_command itself: what a script does with its first argument is not looked at."""
+    snapshot = assessment.snapshot
+    settings = snapshot.settings.value
+    if settings is None or not is_enabled(settings.value("archive_mode")):
+        return
+    for part in _PARTS.split(command_in_force(snapshot)):
+        words = _WRAPPED.sub("", part.translate(_QUOTES).strip(), count=1)
+        told = _LINKED if _LINKS.match(words) else _MOVED if _MOVERS.match(words) else None
+        if told is not None and _SEGMENT.search(words):
+            yield _finding(snapshot, safe(words), *told)
+            return
+
+
+_MOVED = (
+    "the archive command takes segments away from pg_wal: after a crash the server may not start",
+    "crash recovery reads the segments since the last checkpoint from pg_wal, and they are not there",
+)
+_LINKED = (
+    "the archive command stores links to pg_wal's own files: their bytes become other segments'",
+    "PostgreSQL renames a segment that it needs no more, and writes another over it: the link shows that",
+)
+
+
+def _finding(snapshot: Snapshot, words: str, title: str, why: str) -> Finding:
+    return Finding(
+        "segment-taken-away",
+        Severity.CRITICAL,
+        f"{title} ({words[:60]})",
+        (why, "archive_command is to copy: PostgreSQL itself removes what it needs no more"),
+        "have it copy (cp, rsync without --remove-source-files, a client's copy), and reload; then take a "
+        "new base backup",
+        Snapshot.settings,
+        "archive_command",
+        proof=tuple(setting_row(snapshot, "archive_command")),
+        fixes=(Fix("set one that copies, in the file that sets it, and reload", (RELOAD,)),),
+        certainty=Certainty.LIKELY,
+        surer="is what the archive holds a file of its own? stat -c %h on it says how many names it has",
+    )
+
+
+MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "segment-taken-away",
+        Page(
+            title="the archive command moves or links segments instead of copying them",
+            symptom=(
+                "Archiving is fast and never fails. After a crash the server does not start (`could not "
+                "locate a valid checkpoint record`); or a restore finds other WAL "
+                "in the archive than the names say."
+            ),
+            cause=(
+                "`mv %p`, `rsync --remove-source-files`, `rclone move`, `gzip %p` (which replaces the file): "
+                "the segment is gone from pg_wal, where crash recovery, standbys and slots need it. `ln %p`, "
+                "`cp -l`: the archive's file is pg_wal's own, which is renamed and written over."
+            ),
+            signal=(
+                "The words of archive_command in force, up to its first such program; scripts are not "
+                "followed for it."
+            ),
+            fix="Copy: `cp %p /mnt/wal/%f`. Take a base backup, for what was linked is worth nothing.",
+            never="Do not restart the server in immediate mode before it copies and a checkpoint has ended.",
+            source="PostgreSQL's documentation, 26.3.1; access/transam/xlog.c (RemoveXlogFile)",
+        ),
+        look=taken_away,
+        risk=Risk.REPLAY,
+    ),
+)

@@ -1,0 +1,139 @@
+"""What looks green and is not: deletions that a bucket keeps, a certificate's last days, a clone's names.
+
+Each is really brought about on a deployment that archives: found as the root, mended, green again.
+"""
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.integration.failure_stage import Watched, watching
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.standing.model import Level
+
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("_table"),
+]
+
+
+@pytest.mark.failure_mode("same-name-different-content")
+async def test_a_clone_that_writes_the_same_names(console: Watched) -> None:
+    """What it stored has the newest name; no command failed, no name is beyond the server's."""
+    with console.broken("a clone's segment over the newest one"):
+        name = console.switch()
+        await console.until(lambda: not console.waits(), "it is archived", 10)
+        theirs = bytearray((console.pg_wal / name).read_bytes())
+        theirs[60:80] = bytes(20)  # within the first record: another record, and another checksum
+        console.owner.put_object(Bucket=console.bucket, Key=name, Body=bytes(theirs))
+        console.observer.refresh()
+        story = await console.root("same-name-different-content", evidence="first 1,024 bytes", within_s=15)
+        assert console.diagnosis().verdict.level is Level.CRITICAL
+        assert name in story.root.title
+    console.push(name)
+    console.observer.refresh()
+    await console.green("the server's own stored again")
+
+
+@asynccontextmanager
+async def tls_front(folder: Path, to_port: int, life: timedelta, left: timedelta) -> AsyncIterator[int]:
+    """A port that speaks TLS for a plain one, by a certificate of its own that is so old and ends so soon."""
+    ends = datetime.now(UTC) + left
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), ends - life, ends)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+
+    async def joined(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to_port)
+            await asyncio.gather(_pumped(reader, far_writer), _pumped(far_reader, writer))
+        except OSError:
+            writer.close()
+
+    server = await asyncio.start_server(joined, "localhost", 0, ssl=context, family=2)
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+
+
+async def _pumped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+@pytest.mark.failure_mode("certificate-ends")
+async def test_a_certificate_that_should_have_been_renewed(console: Watched, tmp_path: Path) -> None:
+    life, left = timedelta(days=90), timedelta(days=3)
+    async with tls_front(tmp_path, console.rgw.port, life, left) as port:
+        primary = replace(
+            console.stage.profile.primary,
+            endpoint=f"https://localhost:{port}",
+            ca_file=str(tmp_path / "cert.pem"),
+        )
+        stage = replace(console.stage, profile=replace(console.stage.profile, primary=primary))
+        async with watching(stage) as other:
+            with other.broken("the store's certificate, of ninety days, ends in three"):
+                await other.root("certificate-ends", evidence="valid until", within_s=15)
+                assert other.diagnosis().verdict.level is Level.WARNING
+
+
+@pytest.mark.failure_mode("deleted-by-marker")
+async def test_segments_deleted_from_a_bucket_that_keeps_versions(console: Watched) -> None:
+    """By rclone, as its own key may; asked with a key that may list versions, and mended as the fix says."""
+    admin, client = console.rgw.admin, console.rgw.client()
+    keys = {"AWS_ACCESS_KEY_ID": admin.access_key, "AWS_SECRET_ACCESS_KEY": admin.secret_key}
+    client.put_bucket_versioning(Bucket=console.bucket, VersioningConfiguration={"Status": "Enabled"})
+    names = [console.switch() for _ in range(6)]
+    await console.until(lambda: not console.waits(), "all archived", 20)
+    for key in console.stage.objects(BucketRole.PRIMARY):
+        console.owner.put_object_acl(Bucket=console.bucket, Key=key, ACL="bucket-owner-full-control")
+    async with watching(console.stage, keys) as other:
+        await other.green("versions kept")
+        config = console.stage.profile.paths.rclone_config
+        with other.broken("segments deleted from a bucket that keeps versions"):
+            for name in names[1:4]:
+                await asyncio.to_thread(_deleted, console, config, name)
+            other.observer.refresh()
+            story = await other.root("deleted-by-marker", evidence=names[1], within_s=20)
+            assert story.root.title.startswith("3 segments of the primary bucket lie under delete markers")
+            assert "gap" in [each.rule for each in story.consequences]
+            assert len(story.root.fixes[0].commands) == 2
+            for each in client.list_object_versions(Bucket=console.bucket)["DeleteMarkers"]:
+                client.delete_object(Bucket=console.bucket, Key=each["Key"], VersionId=each["VersionId"])
+            other.observer.refresh()
+        await other.green("the markers taken away", within_s=40)
+
+
+def _deleted(console: Watched, config: str, name: str) -> None:
+    program = shutil.which("rclone")
+    assert program is not None
+    place = f"spaces-prod:{console.bucket}/{name}"
+    subprocess.run([program, "--config", config, "deletefile", place], check=True, timeout=30)
