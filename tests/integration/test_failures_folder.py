@@ -22,7 +22,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
 from walconsole.domain.failures import Diagnosis, Story, diagnose
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource, Profile
-from walconsole.domain.standing.model import Severity
+from walconsole.domain.standing.model import Level, Severity
 from walconsole.operator_files.kept import for_this_session
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
@@ -35,6 +35,7 @@ COPY = 'test ! -f "{0}/%f" && cp %p "{0}/%f"'
 PLAIN = 'cp %p "{0}/%f"'
 ZIPPED = 'gzip <%p >"{0}/.%f" && mv "{0}/.%f" "{0}/%f.gz"'
 BASIC = "basic_archive"
+NO_MATTER = ("no-base-backup", "disk-filling", "folder-in-memory")
 
 
 @dataclass
@@ -50,9 +51,11 @@ class Archiving:
         return diagnose(self.screen.last, time.time())
 
     def stories(self) -> list[Story]:
-        """Those that alarm, the worst first; that nobody takes base backups is no matter here."""
+        """Those that alarm, the worst first; that nobody takes base backups is no matter here, and that the
+        tests' folders are in memory.
+        """
         told = [each for each in self.diagnosis().stories if each.severity >= Severity.WARNING]
-        return [each for each in told if each.root.rule not in ("no-base-backup", "disk-filling")]
+        return [each for each in told if each.root.rule not in NO_MATTER]
 
     def rules(self) -> set[str]:
         """All that is found."""
@@ -344,6 +347,30 @@ async def test_a_folder_beside_the_data_and_another_host_are_told(
         TABLE.append(Row("rsync to a host that is not in the profile", "folder-elsewhere", 0.0))
         start_archiving(server, PLAIN.format(watched.folder))
         await watched.gone("folder-elsewhere", "the command sends it there no more")
+
+
+@pytest.mark.failure_mode("folder-in-memory", "segment-taken-away", "cleanup-eats-wal")
+async def test_what_never_fails_and_saves_nothing(
+    sshd: SshServer, server: PostgresServer, elsewhere: Path
+) -> None:
+    """In memory; by moving what crash recovery needs; with a clean-up that knows of no base backup."""
+    async with archiving(sshd, server, elsewhere) as watched:
+        await watched.until(lambda: "folder-in-memory" in watched.rules(), "a folder in memory")
+        TABLE.append(Row("the archive's folder in /dev/shm", "folder-in-memory", 0.0))
+        assert watched.diagnosis().verdict.level is Level.WARNING
+        server.configure(archive_mode="on", archive_command=f'mv %p "{watched.folder}/%f"')
+        server.reload()
+        story = await watched.root("segment-taken-away", "archive_command = mv %p …")
+        assert watched.diagnosis().verdict.level is Level.CRITICAL
+        assert "mv %p" in story.root.title
+        clean = f"pg_archivecleanup {watched.folder} %r"
+        server.configure(
+            archive_mode="on", archive_command=PLAIN.format(watched.folder), archive_cleanup_command=clean
+        )
+        server.reload()
+        await watched.root("cleanup-eats-wal", "archive_cleanup_command for the archive's own folder")
+        start_archiving(server, PLAIN.format(watched.folder))
+        await watched.green("both settings taken back")
 
 
 def make_beside(elsewhere: Path) -> Path:
