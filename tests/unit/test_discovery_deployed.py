@@ -80,3 +80,26 @@ def test_what_the_shell_keeps_to_itself_is_said() -> None:
         said = [each for each in found.notes if "not exported" in each]
         assert bool(said) == kept, (before, found)
         assert all(each.startswith("WALG_FILE_PREFIX: set in") for each in said)
+
+
+@pytest.mark.parametrize(
+    ("command", "tool"),
+    [
+        ("aws s3 cp %p s3://acme/%f", "aws 1.29 and 2.13"),
+        ("barman-cloud-wal-archive s3://acme main %p", "boto3 1.28"),
+    ],
+)
+def test_an_endpoint_that_only_a_variable_names_is_told_to_need_a_newer_client(
+    command: str, tool: str
+) -> None:
+    """Debian 12's barman-cloud asked Amazon, with AWS_ENDPOINT_URL in its environment (tried)."""
+    host = Host({}, {"AWS_ENDPOINT_URL": "https://s3.example.net"})
+    (target,) = host.find_out(Settings(command)).targets
+    assert [
+        note
+        for note in target.notes
+        if note.startswith(f"only {tool} and newer read variable AWS_ENDPOINT_URL")
+    ]
+    program, rest = command.split(" ", 1)
+    (target,) = host.find_out(Settings(f"{program} --endpoint-url https://s3.example.net {rest}")).targets
+    assert target.notes == ()

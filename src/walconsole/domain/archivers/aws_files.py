@@ -7,6 +7,7 @@ variables, then AWS_PROFILE's. The instance's role comes last, and is not asked 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from walconsole.domain.archivers.calls import Call
 from walconsole.domain.archivers.expansion import UNKNOWN
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.places import Section, credentials, endpoint_url, home_of, sections, value_of
@@ -31,6 +32,19 @@ class AwsSettings:
     addressing: Found[str] | None = None
     """`path`, `virtual` or `auto`."""
     ca: Found[str] | None = None
+
+
+def if_new_enough(call: Call, endpoint: Found[str] | None) -> tuple[str, ...]:
+    """What to tell of an endpoint that no option names: botocore before 1.31 (July 2023) does not read it.
+
+    Debian 12's python3-boto3 is older: its barman-cloud asks Amazon (tried).
+    """
+    since = {"aws": "aws 1.29 and 2.13"}.get(call.name, "boto3 1.28")
+    if endpoint is None:
+        return ()
+    return (
+        f"only {since} and newer read {endpoint.source}: an older one asks Amazon; --endpoint-url is sure",
+    )
 
 
 def aws_settings(

@@ -3,7 +3,7 @@
 barman/clients/cloud_walarchive.py: boto3 with `--endpoint-url` and `-P`; all else is as boto3 has it.
 """
 
-from walconsole.domain.archivers.aws_files import aws_settings
+from walconsole.domain.archivers.aws_files import aws_settings, if_new_enough
 from walconsole.domain.archivers.calls import Call
 from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.look import Look
@@ -71,6 +71,7 @@ def cloud_target(call: Call, look: Look) -> ArchiveTarget | None:
         compression=Found(compression, where),
         encryption=Found(f"{encryption} by the store" if encryption != "none" else "none", where),
         backups=Found(f"{server}/base/", where),
+        notes=if_new_enough(call, None if named else settings.endpoint),
     )
 
 

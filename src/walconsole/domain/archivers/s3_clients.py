@@ -5,9 +5,10 @@ What each reads, in which order, is in its documentation and was tried (awscli 1
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
-from walconsole.domain.archivers.aws_files import AwsSettings, aws_settings
+from walconsole.domain.archivers.aws_files import AwsSettings, aws_settings, if_new_enough
 from walconsole.domain.archivers.calls import Call
 from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.look import Look
@@ -31,6 +32,7 @@ from walconsole.domain.archivers.places import (
 )
 from walconsole.domain.archivers.target import (
     ArchiveTarget,
+    Certainty,
     Credentials,
     Found,
     S3Store,
@@ -120,7 +122,10 @@ def target(call: Call, look: Look) -> ArchiveTarget | None:
             return _asks_nobody(call, place[0], path, without)
     else:
         store, keys = _sdk(call, look, options, place[0], template)
-    return _target(call, store, keys, template)
+    made = _target(call, store, keys, template)
+    stated = call.name == "aws" and store.endpoint.certainty is Certainty.STATED
+    named = not stated or options.get("--endpoint-url")
+    return made if named else replace(made, notes=if_new_enough(call, store.endpoint))
 
 
 def _asks_nobody(call: Call, bucket: str, path: str, without: str) -> ArchiveTarget:
