@@ -245,7 +245,7 @@ def summary_rows(
 ) -> tuple[Line, ...]:
     """What this session changed, where, and how each is undone; of the past also what was run before."""
     before = _acts_rows(past, width, glyphs) if past is not None else ()
-    return (*_changes_rows(run, width, glyphs), *before)
+    return (*_changes_rows(run, width, glyphs, past=past is not None), *before)
 
 
 def _acts_rows(past: PastSteps, width: int, glyphs: Glyphs) -> Iterator[Line]:
@@ -257,15 +257,19 @@ def _acts_rows(past: PastSteps, width: int, glyphs: Glyphs) -> Iterator[Line]:
         yield Line((Span("nothing that is kept", Tone.MUTED),))
 
 
-def _changes_rows(run: StepsShown, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+def _changes_rows(run: StepsShown, width: int, glyphs: Glyphs, *, past: bool) -> tuple[Line, ...]:
     changes = run.changes
     if not changes:
         return tuple(_nothing_to_undo(run, width, glyphs))
-    rows = [Line((Span("changed in this session, oldest first", Tone.STRONG),))]
+    by = "by it" if past else "in this session"
+    rows = [Line((Span(f"changed {by}, oldest first", Tone.STRONG),))]
     for change in changes:
         rows += _paragraph(f"{glyphs.dot} {_change(change)}", width, Tone.TEXT)
         rows += _labelled("  undo", undo_words(change), width)
     rows.append(_empty())
+    if past:
+        rows += _paragraph("what of it stands is taken back by walconsole undo", width, Tone.LABEL)
+        return tuple(rows)
     rows += _paragraph(
         "u undoes it, the last first, and asks before each; so does walconsole undo", width, Tone.LABEL
     )
