@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.redaction import safe
@@ -15,13 +14,13 @@ from walconsole.ui.board.boxes import Boxes
 from walconsole.ui.board.catalogue import PaneSpec
 from walconsole.ui.board.content import Tone
 from walconsole.ui.board.key_bar import KeyBar
-from walconsole.ui.board.layout import GAP, TWO_COLUMNS, Box, Wish, stacked
 from walconsole.ui.board.panes_screen import PanesScreen
 from walconsole.ui.board.provision_run import SUMMARY, ProvisionRun, StepNews, StepsShown
 from walconsole.ui.board.rows_pane import RowsPane
 from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.provisioning import rows
 from walconsole.ui.provisioning.gate_bar import GateBar
+from walconsole.ui.provisioning.places import arrange
 from walconsole.ui.provisioning.rows import EventLines
 
 if TYPE_CHECKING:
@@ -34,39 +33,6 @@ if TYPE_CHECKING:
     from walconsole.ui.board.messages import SnapshotTaken
     from walconsole.ui.board.provision_run import ShownStep, StepRunner
     from walconsole.ui.provisioning.past_run import PastSteps
-
-
-# -- Where the three panes stand: the steps at the left, the plan and what was done at the right.
-
-PANES = ("steps", "plan", "events")
-_LEFT = 44
-_FEW_ROWS = 4
-
-
-def arrange(
-    width: int, height: int, focused: str, needs: Mapping[str, int], *, maximised: bool = False
-) -> dict[str, Box]:
-    """A box for every pane. Below 100 columns they stand on each other; the one in focus gets most."""
-    if maximised or height < len(PANES) * (1 + _FEW_ROWS):
-        return {focused: Box(0, 0, width, height)}
-    if width < TWO_COLUMNS:
-        return stacked(width, height, PANES, _wishes(focused, needs), rest="plan")
-    x, wide = _LEFT + GAP, width - _LEFT - GAP
-    wanted = 1 + max(_FEW_ROWS, needs.get("events", 0))
-    spare = height - 1 - max(_FEW_ROWS, needs.get("plan", 0))
-    share = height * 2 // 3 if focused == "events" else height // 2
-    events = min(wanted, max(spare, share))
-    return {
-        "steps": Box(0, 0, _LEFT, height),
-        "plan": Box(x, 0, wide, height - events),
-        "events": Box(x, height - events, wide, events),
-    }
-
-
-def _wishes(focused: str, needs: Mapping[str, int]) -> list[Wish]:
-    """A few rows each, then the pane in focus takes what it needs, and the others after it."""
-    few = [Wish(name, min(_FEW_ROWS, max(1, needs.get(name, 0)))) for name in PANES]
-    return [*few, *(Wish(name, needs.get(name, 0)) for name in (focused, *PANES))]
 
 
 SPECS = (
