@@ -20,7 +20,7 @@ def a_look(**facts: Any) -> Snapshot:
 
 def row(**changed: str) -> dict[str, object]:
     """As queries/catalogue.sql answers."""
-    told = [
+    told: list[list[object]] = [
         [
             "Port",
             "5432",

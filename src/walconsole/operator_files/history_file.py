@@ -270,9 +270,7 @@ class HistoryFile:
         try:
             return self._connected()
         except (sqlite3.OperationalError, OSError) as error:
-            code = getattr(error, "sqlite_errorcode", None)
-            unwritable = code & 0xFF in _UNWRITABLE if code is not None else error.errno in _NO_WRITING
-            if not unwritable or not self._is_whole_by_itself():
+            if not _needs_to_write(error) or not self._is_whole_by_itself():
                 raise
             return sqlite3.connect(
                 f"{self.path.as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None
@@ -313,6 +311,13 @@ class HistoryFile:
             database.close()
             raise
         return database
+
+
+def _needs_to_write(error: sqlite3.OperationalError | OSError) -> bool:
+    """Whether it is because nothing can be written there."""
+    if isinstance(error, OSError):
+        return error.errno in _NO_WRITING
+    return error.sqlite_errorcode & 0xFF in _UNWRITABLE
 
 
 def _believed(database: sqlite3.Connection, cluster: str, now: float) -> float:
