@@ -29,6 +29,8 @@ SEGMENTS_A_GIB = 32
 """Of WAL, 16 MiB each, between the base backups and the end: a busy hour, or a quiet night."""
 _OPENS_WITHIN_S = 3600.0
 _LOOK_EVERY_S = 0.1
+_IN_BULK = """INSERT INTO note SELECT last + i, md5(i::text) || ' ' || md5((i * 7)::text)
+FROM (SELECT max(id) AS last FROM note) AS n, generate_series(1, 80000) AS i"""
 _SETTINGS = {
     "archive_mode": "off",
     "listen_addresses": "",
@@ -161,16 +163,15 @@ def _stage(gib: float) -> Iterator[tuple[PostgresServer, list[Contender], int]]:
 
 
 def _written(server: PostgresServer, segments: int) -> int:
-    """So many are written by pgbench, and by rows of which the last is looked for; all are archived."""
+    """So many are written, by pgbench's small transactions and by rows in bulk; all are archived."""
     pgbench = [str(server.bin_dir / "pgbench"), "-h", str(server.socket_dir), "-p", str(server.port)]
     ((begun,),) = server.sql("SELECT pg_current_wal_lsn() - '0/0'")
-    while True:
-        ran(server, [*pgbench, "-U", server.user, "-n", "-c", "4", "-t", "500", "postgres"])
+    written = 0
+    while written < segments:
+        ran(server, [*pgbench, "-U", server.user, "-n", "-c", "4", "-t", "100", "postgres"])
+        server.sql(_IN_BULK)
         ((at,),) = server.sql("SELECT pg_current_wal_lsn() - '0/0'")
         written = int(at - begun) // (16 * MIB)
-        if written >= segments:
-            break
-    server.sql("INSERT INTO note SELECT max(id) + 1, 'the last' FROM note")
     server.sql("SELECT pg_switch_wal()")
     wait_archived(server)
     return written + 1
