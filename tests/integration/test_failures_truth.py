@@ -5,6 +5,7 @@ Each is really brought about on a deployment that archives: found as the root, m
 
 import asyncio
 import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.integration.failure_stage import Watched, watching
+from tests.servers.postgres import PostgresServer
+from tests.servers.workspace import identity
 from walconsole.adapters.decompress import PLAIN
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.model import Level
@@ -130,3 +133,57 @@ async def test_segments_deleted_from_a_bucket_that_keeps_versions(console: Watch
                 client.delete_object(Bucket=console.bucket, Key=each["Key"], VersionId=each["VersionId"])
             other.observer.refresh()
         await other.green("the markers taken away", within_s=40)
+
+
+@pytest.mark.failure_mode("disk-read-only")
+@pytest.mark.root("only root mounts")
+async def test_a_file_system_that_the_kernel_made_read_only(console: Watched) -> None:
+    """First while the server has not noticed it, then as what keeps it from coming back."""
+    pg_wal = str(console.pg_wal)
+    mounted("mount", "--bind", pg_wal, pg_wal)
+    with console.broken("pg_wal's file system mounted read-only"):
+        try:
+            mounted("mount", "-o", "remount,ro,bind", pg_wal)
+            console.observer.refresh()
+            await console.root("disk-read-only", evidence="ro \\(/proc/mounts", within_s=15)
+            assert console.diagnosis().verdict.level is Level.CRITICAL
+        finally:
+            mounted("umount", "--lazy", pg_wal)
+            console.cluster.stop("immediate")
+            console.cluster.start()
+        console.observer.refresh()
+    await console.green("mounted to be written")
+
+
+def mounted(*words: str) -> None:
+    subprocess.run(words, check=True, timeout=30)
+
+
+@pytest.mark.failure_mode("postgres-unreachable")
+async def test_single_user_mode_is_no_server_that_is_down(console: Watched) -> None:
+    cluster = console.cluster
+    with console.broken("postgres --single"):
+        cluster.stop()
+        session = single_user(cluster)
+        try:
+            await console.root("postgres-unreachable", evidence="single", within_s=20)
+            verdict = console.diagnosis().verdict
+            assert verdict.level is Level.CRITICAL
+            assert verdict.text.startswith("PostgreSQL runs in single-user mode for ")
+        finally:
+            session.communicate(timeout=20)
+            cluster.start()
+    await console.green("the session ended, and the server started")
+
+
+def single_user(cluster: PostgresServer) -> "subprocess.Popen[bytes]":
+    """`postgres --single` on the stopped cluster, until its input ends."""
+    config = f"config_file={cluster.config_dir}/postgresql.conf"
+    program = [str(cluster.bin_dir / "postgres"), "--single", "-D", str(cluster.data_dir), "-c", config]
+    return subprocess.Popen(
+        [*program, "postgres"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        **identity(cluster.os_user),
+    )

@@ -15,7 +15,7 @@ from tests.servers.fixtures import MakePostgres, MakeSshd
 from tests.servers.postgres import PostgresServer
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.sshd import SshServer
-from walconsole.domain.facts.host import ClusterFacts, HostFacts, VerifierSchedule
+from walconsole.domain.facts.host import ClusterFacts, HostFacts, ServerState, VerifierSchedule
 from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.profile import ClusterName, PostgresTarget
@@ -204,7 +204,11 @@ async def test_down_is_no_failure(make_postgres: MakePostgres, sshd: SshServer) 
         down = value(facts, HostFacts)
         assert down.cluster is not None
         assert up.cluster is not None
-        assert down.cluster == replace(up.cluster, running=False)
+        assert up.cluster.state is ServerState.READY
+        assert up.cluster.started_at is not None
+        assert abs(up.cluster.started_at - up.clock) < 60
+        gone = replace(up.cluster, running=False, state=ServerState.UNKNOWN, started_at=None)
+        assert down.cluster == gone
         assert down.postmaster_pid is None
         assert value(facts, WalDiskFacts).wal_files
         server.kill() if server.running else server.start()

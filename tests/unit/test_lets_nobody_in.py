@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.data.facts import CLUSTER, NOW, broken, healthy, host
+from tests.data.facts import CLUSTER, NOW, broken, healthy, host, wal_disk
 from walconsole.domain.facts.host import HostFacts, ServerState
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures import diagnose
@@ -80,9 +80,25 @@ def test_single_user_mode_is_not_taken_for_a_server_that_is_down() -> None:
     assert "postmaster.pid" in finding.remedy
 
 
+def test_a_read_only_disk_is_the_cause_and_not_a_crash_that_heals() -> None:
+    refused = broken(Snapshot.archiver, "the database system is in recovery mode", "57P03", at=NOW - 12)
+    snapshot = healthy(archiver=refused, host=seen(ServerState.READY), wal_disk=wal_disk(read_only=True))
+    found = diagnose(snapshot, NOW)
+    assert found.verdict.level is Level.CRITICAL
+    assert found.verdict.text.startswith("the file system of pg_wal is READ-ONLY")
+    assert found.stories[0].root.rule == "disk-read-only"
+    assert [each.rule for each in found.stories[0].consequences] == ["postgres-unreachable"]
+
+
+@pytest.mark.parametrize("read_only", [False, None])
+def test_a_disk_that_is_written_to_says_nothing(read_only: bool | None) -> None:
+    found = diagnose(healthy(wal_disk=wal_disk(read_only=read_only)), NOW)
+    assert (found.verdict.level, found.findings) == (Level.OK, ())
+
+
 @pytest.mark.parametrize("said", [b"ready", b"\x1b[2J", b"", b"starting"])
 def test_a_state_that_is_none_is_not_known(said: bytes) -> None:
-    raw = {"cluster": b"/data", "cluster.pid": b"7", "cluster.state": said, "cluster.began": b"1790000000"}
+    raw = {"cluster": b"/data", "cluster.pid": b"7", "cluster.state": said + b" 1790000000"}
     facts = read_cluster(Group(raw), "postgres").facts
     known = {"ready": ServerState.READY, "starting": ServerState.STARTING}
     assert facts.state is known.get(said.decode(), ServerState.UNKNOWN)

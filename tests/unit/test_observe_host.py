@@ -77,7 +77,7 @@ def test_any_bytes_reach_a_shell_variable(raw: bytes) -> None:
 
 def test_a_script_is_small_and_posix() -> None:
     script = Look("t", full=True, count_wal=True, heartbeat="/x y", pick=b"/d").script()
-    assert len(script) < 8192
+    assert len(script) < 8704  # a server's state, since when it runs and a read-only disk took half a KiB
     subprocess.run(["/bin/sh", "-n"], input=script.encode(), check=True)
 
 

@@ -62,7 +62,8 @@ class WalDiskFacts:
     `free_bytes` is what PostgreSQL's user may still write; `ready_count` the .ready files of WAL,
     `oldest_ready_at` the oldest one's mtime. `strange_count` is how many files in archive_status are named
     like none that PostgreSQL makes there; they count as nothing. `strangers` names three of them, at most
-    sixty characters of each, with ? for what is no letter, digit or one of `._+-`.
+    sixty characters of each, with ? for what is no letter, digit or one of `._+-`. `read_only` is how its
+    file system is mounted.
     """
 
     directory: str
@@ -78,6 +79,7 @@ class WalDiskFacts:
     missing: tuple[str, ...] = ()
     strange_count: int = 0
     strangers: tuple[str, ...] = ()
+    read_only: bool | None = None
 
     @property
     def segment_bytes(self) -> int | None:

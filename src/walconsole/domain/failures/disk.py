@@ -1,6 +1,7 @@
 """pg_wal and the file system that it must not fill: PostgreSQL panics when it does."""
 
 from collections.abc import Iterator
+from shlex import quote
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.assessment import Assessment
@@ -12,6 +13,33 @@ from walconsole.domain.wal import archiver_tries
 
 _DAY_S = 86400.0
 _TIGHT_SHARE = 0.05
+
+
+def read_only(assessment: Assessment) -> Iterator[Finding]:
+    """A disk that fails has the kernel mount it so: nothing can be written, and PostgreSQL panics."""
+    disk, reading = assessment.snapshot.wal_disk.value, assessment.snapshot.wal_disk
+    if disk is None or not disk.read_only or reading.problem is not None:
+        return
+    yield Finding(
+        "disk-read-only",
+        Severity.CRITICAL,
+        f"the file system of pg_wal is mounted READ-ONLY ({disk.device}): nothing can be written",
+        (
+            f"{disk.directory} on {disk.device} ({disk.filesystem}): ro (/proc/mounts)",
+            "the kernel does so by itself where a disk or a file system fails (errors=remount-ro)",
+        ),
+        "look at the kernel's log first: a disk that fails is copied before anything is tried on it",
+        Snapshot.wal_disk,
+        proof=(Proof(f"{disk.directory}: ro", "/proc/mounts", reading.read_at),),
+        fixes=(
+            Fix("see why", ("dmesg -T | tail -n 50", f"findmnt -T {quote(disk.directory)}")),
+            Fix(
+                "where the file system is sound (fsck), mount it to be written again, and start PostgreSQL",
+                (f'mount -o remount,rw "$(findmnt -no TARGET -T {quote(disk.directory)})"',),
+                risk="on a disk that fails it makes worse what could be copied yet",
+            ),
+        ),
+    )
 
 
 def filling(assessment: Assessment) -> Iterator[Finding]:
@@ -90,6 +118,36 @@ def strange_files(assessment: Assessment) -> Iterator[Finding]:
 
 
 MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "disk-read-only",
+        Page(
+            title="the file system of pg_wal is read-only",
+            symptom=(
+                'PostgreSQL ends with `PANIC: could not open file "pg_wal/…": Read-only file system`, '
+                "starts, and ends again; nobody is let in."
+            ),
+            cause=(
+                "The kernel mounted it so, for the disk or the file system failed; a volume was attached "
+                "read-only; or an /etc/fstab was changed."
+            ),
+            signal="The options of the mount that pg_wal lies in (/proc/mounts), once a minute.",
+            fix=(
+                "Read the kernel's log. Copy what there is from a disk that fails, then recover from the "
+                "archive on another one. Where it is sound, mount it to be written, and start PostgreSQL.\n\n"
+                "```\ndmesg -T | tail -n 50\nfindmnt -T /var/lib/postgresql\n```"
+            ),
+            never="Do not run pg_resetwal, and no fsck that repairs before there is a copy.",
+        ),
+        look=read_only,
+        explains=(
+            "postgres-unreachable",
+            "failing",
+            "stalled",
+            "archiver-crash-loop",
+            "permission",
+            "never-archived",
+        ),
+    ),
     FailureMode(
         "disk-filling",
         Page(

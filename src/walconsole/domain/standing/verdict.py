@@ -89,6 +89,10 @@ def _unseen(assessment: Assessment) -> Verdict | None:
         since = snapshot.archiver.failing_since
         host = snapshot.host.value
         down = host is not None and host.cluster is not None and not host.cluster.running
+        disk = snapshot.wal_disk.value
+        if disk is not None and disk.read_only and snapshot.wal_disk.problem is None:
+            text = f"the file system of pg_wal is READ-ONLY, and PostgreSQL does not answer{_for(since, now)}"
+            return Verdict(Level.CRITICAL, f"{text}: nothing can be written")
         if server_state(snapshot) is ServerState.SINGLE_USER:
             lasts = _lasts(started_for_s(snapshot, now))
             text = (

@@ -57,7 +57,7 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
         or group.text("cluster.guessed_socket")
         or DEFAULT_SOCKET_DIR
     )
-    began = group.integer("cluster.began")
+    state, _, began = (group.text("cluster.state") or "").partition(" ")
     facts = ClusterFacts(
         name=_name(listed),
         port=port or DEFAULT_PORT,
@@ -69,13 +69,14 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
         signals=tuple(
             f"{each}.signal" for each in ("standby", "recovery") if group.raw.get(f"cluster.{each}")
         ),
-        state=_STATES.get(group.text("cluster.state") or "", ServerState.UNKNOWN),
-        started_at=None if began is None else float(began),
+        state=_STATES.get(state, ServerState.UNKNOWN),
+        started_at=float(began) if _SECONDS.fullmatch(began) else None,
     )
     log = (group.text("cluster.log") or "").strip(" ") or None
     return Cluster(facts, path, pid, log, unreadable, port is not None)
 
 
+_SECONDS = re.compile(r"\d{1,12}", re.ASCII)
 _STATES = {state.value: state for state in ServerState}
 
 

@@ -194,7 +194,7 @@ class HostProbe:
         if before is None:
             return group
         raw = dict(group.raw)
-        keys = [] if full else [f"cluster.{key}" for key in _LASTING]
+        keys = [] if full else [*(f"cluster.{key}" for key in _LASTING), "wal.read_only"]
         if raw.get("cluster.pid") == before.raw.get("cluster.pid"):
             keys.append("cluster.argv")
         for key in keys:

@@ -249,6 +249,7 @@ def read_wal_disk(group: Group, data_directory: str, remedy: str) -> WalDiskFact
         missing=tuple(missing),
         strange_count=group.integer("wal.strange") or 0,
         strangers=tuple(name for name in (group.text("wal.strangers") or "").split("/") if name),
+        read_only=None if "wal.read_only" not in group.raw else group.raw["wal.read_only"] == b"1",
     )
 
 

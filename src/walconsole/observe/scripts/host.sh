@@ -36,12 +36,13 @@ say_host() {
     say uid "$(id -u)"
 }
 
-# is_server PID: a process of that number is a postgres whose parent is none.
+# is_server PID: a process of that number is a postgres whose parent is none, and no zombie.
 is_server() {
     IFS= read -r comm 2>/dev/null <"/proc/$1/comm" || return 1
     case $comm in postgres | postmaster) ;; *) return 1 ;; esac
     IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
     stat=${stat##*) }
+    case $stat in Z*) return 1 ;; esac
     stat=${stat#* }
     IFS= read -r comm 2>/dev/null <"/proc/${stat%% *}/comm" || return 0
     case $comm in postgres | postmaster) return 1 ;; esac
@@ -54,9 +55,6 @@ boxed() {
     IFS= read -r its 2>/dev/null <"/proc/$1/cgroup" || return 1
     is_box "$its" && ! is_box "$own"
 }
-
-# is_single PID: initdb's, or somebody's in single-user mode: it is called like a server, and serves nobody.
-is_single() { grep -aqE -- '--(single|boot|check)' "/proc/$1/cmdline" 2>/dev/null; }
 
 is_box() { case $1 in *docker* | *libpod* | *kubepods* | *containerd* | */lxc*) ;; *) return 1 ;; esac; }
 
@@ -80,16 +78,12 @@ say_server() {
         say cluster.unreadable "$1/postmaster.pid"
         return
     fi
-    state=
     { IFS= read -r pid && IFS= read -r dir && IFS= read -r began && IFS= read -r port &&
-        IFS= read -r socket && { IFS= read -r line && IFS= read -r line && IFS= read -r state || :; }; } \
-        2>/dev/null <"$1/postmaster.pid" || return
-    case $pid in
-        -*)
-            IFS= read -r comm 2>/dev/null <"/proc/${pid#-}/comm" || return
-            case $comm in postgres*) say cluster.state single && say cluster.began "$began" ;; esac
-            return
-            ;;
+        IFS= read -r socket; read -r line; read -r line; read -r state; } 2>/dev/null <"$1/postmaster.pid"
+    [ -n "$port" ] || return
+    case $pid in -*)
+        grep -q ^postgres "/proc/${pid#-}/comm" 2>/dev/null && say cluster.state "single $began"
+        return ;;
     esac
     # else it may be the number that another PID namespace has for $other
     if ! is_server "$pid"; then
@@ -100,8 +94,7 @@ say_server() {
     say cluster.pid "$pid"
     say cluster.port "$port"
     say cluster.socket "$socket"
-    say cluster.began "$began"
-    say cluster.state "${state%% *}"
+    say cluster.state "${state%% *} $began"
     [ "$full" = 0 ] && [ "$pid" = "$pick_pid" ] || say_argv "$pid"
 }
 
@@ -165,6 +158,8 @@ say_wal() {
     if cd -P -- "$1/pg_wal" 2>/dev/null && [ -r . ]; then
         say wal.directory "$PWD"
         target=$PWD
+        # root may write everywhere, but where nobody may
+        [ -w . ] || [ "$full" = 0 ] || [ "$(id -u)" != 0 ] || say wal.read_only 1
         [ "$list" = 1 ] && count_wal
     else
         say wal.missing pg_wal
@@ -269,7 +264,7 @@ say_others() {
         case $seen in *" $pid "*) continue ;; esac
         is_server "$pid" || continue
         boxed "$pid" && say boxed "$pid" && continue
-        is_single "$pid" && continue
+        grep -aqE -e '--(single|boot|check)' "$process/cmdline" && continue # initdb's, or somebody's own
         if cd -P -- "$process/cwd" 2>/dev/null; then data=$PWD; else data=; fi
         other=$pid
         if [ -n "$data" ]; then
