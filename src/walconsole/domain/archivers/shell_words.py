@@ -14,7 +14,7 @@ _OPERATORS = (
     "<<<", "<<-", "&>>", "&&", "||", ";;", ";&", "|&", "<<", ">>", ">|", "<>", "<&", ">&", "&>",
     ";", "&", "|", "(", ")", "\n", "<", ">",
 )  # fmt: skip
-_BEGIN_OPERATORS = frozenset(each[0] for each in _OPERATORS)
+_OPERATOR = re.compile("|".join(map(re.escape, _OPERATORS)))
 REDIRECTIONS = frozenset({"<<<", "<<-", "&>>", "<<", ">>", ">|", "<>", "<&", ">&", "&>", "<", ">"})
 _ESCAPED_IN_QUOTES = '$`"\\\n'
 _CLOSING = {"(": ")", "{": "}"}
@@ -166,10 +166,9 @@ class _Lexer:
         return Word("", True, True, (body,), '"$()"', line)
 
     def _operator(self) -> str:
-        """The one that stands here, empty where none does: at nearly every sign of a script."""
-        if self._text[self._at] not in _BEGIN_OPERATORS:
-            return ""
-        return next((each for each in _OPERATORS if self._text.startswith(each, self._at)), "")
+        """The one that stands here, empty where none does."""
+        found = _OPERATOR.match(self._text, self._at)
+        return found[0] if found is not None else ""
 
     def _end_of_line(self) -> int:
         end = self._text.find("\n", self._at)
