@@ -143,6 +143,23 @@ def test_what_the_other_copy_has_is_restored_by_the_installed_command() -> None:
     assert "the archive has a HOLE of 1 segment" in text
 
 
+def test_a_story_says_where_a_restore_stops_by_both_copies() -> None:
+    """It named the newest hole of the primary, which DR filled, and the first line another."""
+
+    def stops(snapshot: Snapshot) -> list[str]:
+        told = (line for story in diagnose(snapshot, NOW).stories for line in story.at_risk)
+        return [each for each in told if each.startswith("recovery stops before")]
+
+    assert stops(ours(healthy(primary=holed(0x30), dr=bucket(BucketRole.DR)))) == []
+    filled = diagnose(ours(healthy(primary=holed(0x30), dr=bucket(BucketRole.DR))), NOW).stories
+    assert any("1 segment lies in the DR copy alone" in line for story in filled for line in story.at_risk)
+    older = ours(healthy(primary=holed(0x20, 0x30), dr=holed(0x20, role=BucketRole.DR)))
+    assert stops(older)
+    assert all("000000010000000000000020" in each for each in stops(older))
+    alone = healthy(primary=holed(0x30), dr=bucket(BucketRole.DR))  # a command that reads the primary
+    assert all("000000010000000000000030" in each for each in stops(alone))
+
+
 def test_of_another_command_nothing_is_taken_for_granted() -> None:
     snapshot = healthy(primary=holed(0x30), dr=bucket(BucketRole.DR))
     level, text = line(snapshot)

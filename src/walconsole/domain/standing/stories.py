@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from walconsole.domain.archive.losses import open_ones
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.copies import gap_text, lost_text, settled
+from walconsole.domain.standing.copies import gap_text, held_by_other, lost_text, settled
 from walconsole.domain.standing.mode import FailureMode, Risk
 from walconsole.domain.standing.model import Finding, Level, Story
 from walconsole.domain.units import bytes_text, plural, whole_duration_text
@@ -146,8 +146,18 @@ def _unrecoverable(assessment: Assessment) -> Iterator[str]:
     if gone:
         yield f"no recovery to any time within what is gone: {lost_text(gone)}"
     lost = settled(snapshot, bucket, assessment.now) if bucket is not None and bucket.complete else None
-    if lost is not None:
+    if lost is None:
+        return
+    where = gap_text(lost.newest)
+    restorable = assessment.recovery
+    if restorable is not None and restorable.reads_both and restorable.found.windows:
+        # What the other copy holds stops nothing.
+        stops = [window.stop for window in restorable.found.windows if window.stop is not None]
+        where = stops[-1].first if stops else ""
+    if where:
         yield (
-            f"recovery stops before {gap_text(lost.newest)}: "
-            "from a base backup older than that, nothing later can be reached"
+            f"recovery stops before {where}: from a base backup older than that, nothing later can be reached"
         )
+    elif bucket is not None and (there := held_by_other(snapshot, bucket, assessment.now)):
+        lie = "lies" if there == 1 else "lie"
+        yield f"{plural(there, 'segment')} {lie} in the DR copy alone: a recovery past it needs both"
