@@ -60,7 +60,7 @@ PHASES: Mapping[RecoveryPhase, tuple[str, str]] = {
     RecoveryPhase.REPLAYING: ("the WAL is replayed", "run it again: it goes on where it was"),
     RecoveryPhase.PAUSED: (
         "it stands at the target, and can be read",
-        "look, then --step-to, --promote or --give-up",
+        "look, then --step-to, --promote or --give-up (on the screen T, x, u)",
     ),
     RecoveryPhase.ENDED: (
         "all that could be had is replayed; a target that was named is not in it",

@@ -93,7 +93,10 @@ class LookBefore(NotUndone):
             raise ProvisionError(
                 "recovering to the target", f"{why}, the last commit of {state.reached}", remedy
             )
-        yield Proved("nothing was changed by looking; --promote, --step-to or --give-up is next")
+        yield Proved(
+            "nothing was changed by looking; next: --promote, --step-to or --give-up"
+            " (on the recovery's screen x, T, u)"
+        )
 
 
 async def look(recovery: Recovery) -> RecoveryLook:
