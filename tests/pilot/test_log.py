@@ -58,7 +58,7 @@ async def test_lines_that_are_not_about_archiving_show_on_demand() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         app.current.log(lines(3, about=False))
-        await until(pilot, lambda: "no line passes the filter" in screen_text(app))
+        await until(pilot, lambda: "no line is about archiving: a shows all" in screen_text(app))
         await pilot.press("a")
         await until(pilot, lambda: "line 2" in screen_text(app))
 

@@ -95,9 +95,11 @@ def part_of(line: Line, start: int, width: int) -> Line:
     return replace(line, spans=(*head, *rest))
 
 
-def empty_line(*, filtered: bool) -> Line:
-    """Why there is nothing to see."""
-    text = "  no line passes the filter" if filtered else "  no line was read yet"
+def empty_line(read: int, *, filtered: bool) -> Line:
+    """Why there is nothing to see, though so many lines were read."""
+    text = "  no line was read yet"
+    if read:
+        text = "  no line passes the filter" if filtered else "  no line is about archiving: a shows all"
     return Line((Span(text, Tone.MUTED),), "log_line")
 
 

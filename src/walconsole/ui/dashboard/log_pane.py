@@ -117,7 +117,7 @@ class LogPane(Pane):
         from walconsole.ui.dashboard.log import empty_line, log_line, part_of
 
         if not self._shown:
-            return empty_line(filtered=bool(self._all))
+            return empty_line(len(self._all), filtered=bool(self.pattern))
         if self.wrapping:
             line, start = self._parts[index]
             return part_of(log_line(line, self.glyphs), start, self._text_width)
