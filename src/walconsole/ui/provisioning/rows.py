@@ -6,6 +6,8 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from walconsole.domain.redaction import safe
 from walconsole.provision.engine.model import (
     Change,
@@ -27,7 +29,7 @@ from walconsole.provision.engine.model import (
     Where,
 )
 from walconsole.provision.engine.printing import moving_text
-from walconsole.ui.board.cells import folded
+from walconsole.ui.board.cells import folded, pad
 from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.progress import bar
 from walconsole.ui.board.provision_run import SUMMARY, StepNews, StepsShown
@@ -77,14 +79,15 @@ _FACT_TONES = {
 
 def step_rows(run: StepsShown, glyphs: Glyphs) -> tuple[Line, ...]:
     """A row for each step: its sign, its title, where it is; the last row sums up."""
-    rows = [_step_row(step, run.news.get(step.id), glyphs) for step in run.steps]
+    wide = max((_TITLE_CELLS, *(cell_len(step.title) for step in run.steps)))
+    rows = [_step_row(step, run.news.get(step.id), glyphs, wide) for step in run.steps]
     if run.steps:
         summary = Span("  Summary: what was changed, how to undo it", Tone.LABEL)
         rows.append(Line((summary,), label=SUMMARY))
     return tuple(rows)
 
 
-def _step_row(step: ShownStep, news: StepNews | None, glyphs: Glyphs) -> Line:
+def _step_row(step: ShownStep, news: StepNews | None, glyphs: Glyphs, wide: int) -> Line:
     stage = news.stage if news is not None else Stage.WAITING
     word, tone = _WORDS[stage]
     if stage is Stage.WAITING and news is not None and news.check is not None:
@@ -95,7 +98,7 @@ def _step_row(step: ShownStep, news: StepNews | None, glyphs: Glyphs) -> Line:
     return Line(
         (
             Span(f"{sign} ", tone),
-            Span(f"{step.title:<{_TITLE_CELLS}} ", Tone.TEXT),
+            Span(f"{pad(step.title, wide)} ", Tone.TEXT),
             Span(word, tone),
         ),
         label=step.id,
