@@ -111,7 +111,7 @@ def search_rows(picture: MomentPicture, width: int, glyphs: Glyphs) -> tuple[Lin
         lines += _labelled(DOING, "not found", f"{glyphs.critical} {picture.problem}", width, Tone.CRITICAL)
     found = picture.found
     if found is None:
-        return (*lines, *_labelled(ASKED, "to do", HOW, width))
+        return tuple(lines) if picture.doing else (*lines, *_labelled(ASKED, "to do", HOW, width))
     around = f"{datetime.fromtimestamp(found.around, UTC):%Y-%m-%d %H:%M:%S}Z"
     listed = "all events" if picture.everything else "what takes away or changes definitions"
     listed = f"events about {shown(picture.about)}" if picture.about else listed
