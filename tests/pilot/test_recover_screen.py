@@ -243,3 +243,34 @@ async def test_it_holds_at_every_size(size: tuple[int, int], made: Callable[[], 
         await until(pilot, lambda: isinstance(staged.app.screen, HelpScreen))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(staged.app.screen, RecoverScreen))
+
+
+def offered(screen: RecoverScreen) -> set[str]:
+    return {sign for sign, _ in screen.hints()}
+
+
+async def test_the_footer_offers_what_can_be_done_as_it_stands() -> None:
+    begun = Staged()
+    async with begun.app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        assert {"x", "T", "Enter", "I", "M"} <= offered(screen)
+        assert not {"P", "e", "u"} & offered(screen)
+    paused = Staged(PAUSED)
+    async with paused.app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        await until(pilot, lambda: screen.picture is not None and screen.picture.open is not None)
+        assert {"x", "T", "P", "e", "u"} <= offered(screen)
+        assert not {"Enter", "I", "M"} & offered(screen)
+        assert ("P", "look into it") in screen.key_bar.hints
+
+
+async def test_where_nothing_is_to_be_kept_or_not_that_is_said() -> None:
+    staged = Staged()
+    async with staged.app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        assert screen.draft.wish.target.to is RecoverTo.LATEST
+        await pilot.press("I")
+        await until(pilot, lambda: len(staged.app._notifications) > 0)
+        (toast,) = staged.app._notifications
+        told = " ".join(toast.message.split())
+        assert "all that is archived: nothing stands there to stop before or after" in told

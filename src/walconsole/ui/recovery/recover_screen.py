@@ -48,6 +48,13 @@ RECOVER, ONWARDS, FURTHER, BACK, LOOK, DUMP = (
 )  # fmt: skip
 """What this screen asks for of the steps (provision/fixes/catalogue.py); the wish is their subject."""
 
+_OF_CHOICE = frozenset({"Enter", "I", "M"})
+"""The keys that choose: nothing is chosen any more while a recovery goes on."""
+_OF_PAUSED = frozenset({"P", "e", "T"})
+"""Those of a copy that is paused at its target."""
+_OF_OPEN = frozenset({"P", "e", "u"})
+"""Those that nothing is there for before one was begun."""
+
 
 class RecoverScreen(PanesScreen):
     """The draft stays with the session; where a recovery stands is read whenever the screen is seen."""
@@ -127,6 +134,7 @@ class RecoverScreen(PanesScreen):
         sign, tone = self.glyphs.sign(level), TONE_OF_LEVEL[level].value
         now = taken.now if taken is not None else 0.0
         self.verdict.show(sign, word, safe(text), tone, self.session.pause_note(now))
+        self.update_keys()
         self.fill(*self.panes)
 
     def fill(self, *names: str) -> None:
@@ -154,8 +162,11 @@ class RecoverScreen(PanesScreen):
         self.verdict.repaint()
 
     def hints(self) -> tuple[tuple[str, str], ...]:
-        """The footer's keys."""
-        return keys.hints("recover", read_only=self.session.read_only, past=self.session.in_past)
+        """The footer's keys, without those that have nothing to do as it stands."""
+        going = self.picture.open if self.picture is not None else None
+        idle = _OF_OPEN if going is None else _OF_CHOICE if going.readable else _OF_CHOICE | _OF_PAUSED
+        every = keys.hints("recover", read_only=self.session.read_only, past=self.session.in_past)
+        return tuple(hint for hint in every if hint[0] not in idle)
 
     # Where a recovery stands.
 
@@ -263,7 +274,11 @@ class RecoverScreen(PanesScreen):
     def action_keep(self) -> None:
         """Stop before what stands at the target, or after it."""
         target = self.draft.wish.target
-        if target.inclusive is not None:
+        if self.picture is not None and self.picture.open is not None:
+            self._say("a recovery goes on there, and its target stands", "not done", "warning")
+        elif target.inclusive is None:
+            self._say(f"{target.how}: nothing stands there to stop before or after", "not done", "warning")
+        else:
             self._aim(replace(target, inclusive=not target.inclusive))
 
     # What the operator does.
