@@ -43,7 +43,8 @@ def _commands() -> type[ConsoleCommands]:
     return ConsoleCommands
 
 
-_TOAST_CELLS = 60
+_TOAST_CELLS, _TOAST_FRAME = 60, 2
+"""How wide a toast is; the rows of its title and of what parts it from the next."""
 
 
 class WalconsoleApp(TravelKeys, ThemedApp):
@@ -126,11 +127,18 @@ class WalconsoleApp(TravelKeys, ThemedApp):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """A toast, once while it is up; names and paths are parted where their parts end."""
+        """A toast, once while it is up; names and paths are parted where their parts end.
+
+        It never covers more than half of the screen: what was copied may be a whole script.
+        """
         from walconsole.ui.board.cells import folded
 
         width = max(8, min(_TOAST_CELLS, self.size.width * 4 // 5) - 4)
-        text = "\n".join(part for line in message.splitlines() for part in folded(line, width) or [""])
+        lines = [part for line in message.splitlines() for part in folded(line, width) or [""]]
+        most = max(1, self.size.height // 2 - _TOAST_FRAME)
+        if len(lines) > most:
+            lines = [*lines[: most - 1], self.glyphs.more]
+        text = "\n".join(lines)
         said = text, title
         if said in self._saying or any((up.message, up.title) == said for up in self._notifications):
             return
