@@ -238,3 +238,64 @@ async def test_nobody_is_called_who_did_not_want_it(monkeypatch: pytest.MonkeyPa
             pilot, lambda: app.dashboard.taken is not None and app.dashboard.taken.diagnosis.findings != ()
         )
         assert not bells
+
+
+async def test_the_cursor_stays_in_view_when_the_terminal_shrinks() -> None:
+    app = stage(incident(), lines=[a_line(f"line {number}") for number in range(100)])
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        pane = app.dashboard.log_pane
+        await pilot.press("7", "z")
+        await until(pilot, lambda: pane.page > 30 and pane.cursor == 99)
+        await pilot.press("k")
+        await pilot.resize_terminal(80, 16)
+        await until(pilot, lambda: pane.page < 16)
+        assert pane.cursor in range(pane.top, pane.top + pane.page)
+        await pilot.resize_terminal(120, 36)
+        await until(pilot, lambda: pane.page > 30)
+        assert pane.cursor in range(pane.top, pane.top + pane.page)
+
+
+async def test_a_long_question_leaves_a_line_to_answer_it() -> None:
+    app = stage(incident())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.ask_line("read-only SQL, ended by lock_timeout and statement_timeout:", lambda _: None)
+        await until(pilot, lambda: app.focused is not None and app.focused.size.width >= 70)
+        assert "statement_timeout:" in screen_text(app).splitlines()[-2]
+        await pilot.resize_terminal(200, 60)
+        await until(pilot, lambda: "statement_timeout:" in screen_text(app).splitlines()[-1])
+        assert app.focused is not None
+        assert app.focused.size.width >= 100
+
+
+async def test_a_folded_pane_says_once_that_its_sources_are_dead() -> None:
+    app = stage(incident())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        folded = next(line for line in screen_text(app).splitlines() if "4 Bucket" in line)
+        assert folded.count("missing") == 2, folded
+
+
+async def test_nobody_goes_sideways_beyond_the_longest_line() -> None:
+    app = stage(incident(), lines=[a_line("short"), a_line("x" * 70 + " the end")])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("7", *["right"] * 30)
+        await until(pilot, lambda: "the end" in screen_text(app))
+        pane = app.dashboard.log_pane
+        assert pane.left > 0
+        await pilot.press(*["left"] * 30)
+        await until(pilot, lambda: pane.left == 0)
+
+
+async def test_a_toast_covers_half_of_the_screen_at_most() -> None:
+    app = stage(incident())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.notify("\n".join(f"line {number} of a script" for number in range(100)), title="copied")
+        await until(pilot, lambda: len(app._notifications) > 0)
+        (toast,) = app._notifications
+        assert toast.message.startswith("line 0 of a script\n")
+        assert 4 <= len(toast.message.splitlines()) <= 12
+        assert toast.message.endswith(app.glyphs.more)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from rich.cells import cell_len
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -105,6 +106,10 @@ class Prompt(Dialog[str]):
         with Vertical(classes="box"):
             yield Static(self._label, classes="label", markup=False)
             yield Input(self._text, select_on_focus=False)
+
+    def on_resize(self) -> None:
+        """What is typed has a line of its own where the question leaves it less than half of one."""
+        self.set_class(cell_len(self._label) > self.app.size.width // 2, "-long")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell it at once."""
