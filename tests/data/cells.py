@@ -62,12 +62,13 @@ def cells(app: WalconsoleApp, system: str, terminal: TerminalTheme) -> list[list
     """The rows of the screen, in so many colours."""
     strips = app.screen._compositor.render_strips()[: app.size.height]
     return [
-        [cell for segment in strip for cell in _seen(segment.text, segment.style, system, terminal)]
+        [cell for segment in strip for cell in seen(segment.text, segment.style, system, terminal)]
         for strip in strips
     ]
 
 
-def _seen(text: str, style: Style | None, system: str, terminal: TerminalTheme) -> Iterator[Cell]:
+def seen(text: str, style: Style | None, system: str, terminal: TerminalTheme) -> Iterator[Cell]:
+    """Each character of what is set in that style."""
     colours: list[Rgb] = []
     for colour, ink in ((style and style.color, True), (style and style.bgcolor, False)):
         if not colour:

@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.data.cells import TERMINALS, Cell, cells, contrast
+from tests.data.cells import TERMINALS, Cell, cells, contrast, seen
 from tests.data.snapshots import incident
 from tests.data.stage import settle, stage
 from walconsole.ui.app import WalconsoleApp
-from walconsole.ui.board.theming import shipped_folder
+from walconsole.ui.board.theming import read_theme, shipped_folder
+from walconsole.ui.board.tones import palette, suited
 
 THEMES = sorted(path.stem for path in shipped_folder().glob("*.toml"))
 READABLE = 4.5
@@ -67,3 +68,28 @@ async def test_without_colour_the_terminals_own_two_are_used(
     for rows in await _shown(stage(incident(), theme=theme), system, "xterm", "xterm on white"):
         assert len({frozenset((cell.ink, cell.ground)) for row in rows for cell in row}) == 1
         _check(rows)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("system", ["truecolor", "256", "standard"])
+def test_every_tone_can_be_read_under_the_cursor(theme: str, system: str) -> None:
+    shown = suited(read_theme(shipped_folder() / f"{theme}.toml"), system, no_colour=False)
+    styles = palette(shown)
+    tones = ("text", "strong", "label", "muted", "ok", "warning", "critical", "unknown")
+    for terminal in ("VGA", "xterm"):
+        faint = {
+            tone: round(cell.contrast, 1)
+            for tone in tones
+            for cell in seen("a", styles.on_cursor(tone) + styles.cursor, system, TERMINALS[terminal])
+            if cell.contrast < READABLE
+        }
+        assert faint == {}
+
+
+async def test_a_tones_own_ground_is_below_its_words_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "")
+    monkeypatch.setattr("textual.constants.COLOR_SYSTEM", "standard")
+    (rows,) = await _shown(stage(incident(), theme="paper"), "standard", "xterm")
+    row = next(row for row in rows if "✗ critical the primary" in "".join(cell.text for cell in row))
+    red = [cell.text for cell in row if cell.ground != rows[-1][0].ground]
+    assert "".join(red) == "✗ critical"

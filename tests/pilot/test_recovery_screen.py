@@ -57,6 +57,14 @@ async def test_it_opens_on_the_newest_that_is_of_use_and_follows_the_cursor() ->
         await until(pilot, lambda: "backup.json is missing" in shown(screen, "detail"))
 
 
+async def test_the_newest_is_in_view_though_the_cursor_begins_below_it() -> None:
+    """It failed: that is what an operator must see first, and it stood one row above the view."""
+    app = stage(RECOVERIES["broken"]())
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot)
+        assert (screen.table.top, screen.table.cursor) == (0, 1)
+
+
 async def test_enter_goes_on_and_escape_goes_back_one_step_at_a_time() -> None:
     app = stage(RECOVERIES["nightly"]())
     async with app.run_test(size=(80, 24)) as pilot:
@@ -124,6 +132,8 @@ async def test_a_long_command_is_read_sideways() -> None:
         screen = await opened(pilot)
         await pilot.press("3")
         await until(pilot, lambda: screen.board.focused_name == "detail")
+        at = next(n for n, line in enumerate(screen.pane._rows) if len(line.text) > screen.pane.size.width)
+        screen.pane.go_to(at)
         await pilot.press("l")
         assert screen.pane.left > 0
         await pilot.press("left")
@@ -242,10 +252,10 @@ async def test_what_runs_is_the_first_row_with_a_bar(size: tuple[int, int]) -> N
     app = stage(RECOVERIES["running"]())
     async with app.run_test(size=size) as pilot:
         screen = await opened(pilot)
-        assert row_of(screen, "runs now  pg_basebackup from 203.0.113.9: streaming for ") == 0
+        assert row_of(screen, "runs now  pg_basebackup from 203.0.113.9, begun 45 s ago: streaming") == 0
         assert "████········ 40% of 2.50 GiB, 30.0 MiB/s, 51 s left (" in screen_text(app)
         told = " ".join(shown(screen, "window").split())
-        assert "last run ▲ not taken 10 h 00 min ago" in told
+        assert "last run ▲ not taken (10 h 00 min ago, 04:13Z): " in told
         assert "this key may not write below base/" in told
 
 
@@ -255,7 +265,7 @@ async def test_what_waits_for_its_wal_says_why() -> None:
         screen = await opened(pilot)
         told = " ".join(shown(screen, "window").split())
         assert "▲ it waits for its WAL in the archive, and the archiver is FAILING" in told
-        assert "and pgBackRest: it copies the files itself for " in told
+        assert "and pgBackRest, begun 1 min 00 s ago: it copies the files itself" in told
 
 
 async def test_none_runs_is_not_said_where_nobody_could_look() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
@@ -122,12 +123,13 @@ class Pane(Widget, can_focus=True):
         styles = self.palette
         bar = [self._scrollbar(y - 1)] if self.rows > self.page > 0 else []
         space = self.size.width - len(bar)
-        whole = self._strip(self.line(index).spans)
+        under_cursor = index == self.cursor and self.has_focus
+        whole = self._strip(self.line(index).spans, under_cursor=under_cursor)
         seen = self._cut(whole.crop(self.left), space)
         strip = Strip([*seen.extend_cell_length(space, styles.base), *bar])
         if index in self.marked:
             strip = Strip(Segment.apply_style(strip, post_style=styles.marked), strip.cell_length)
-        if index == self.cursor and self.has_focus:
+        if under_cursor:
             strip = Strip(Segment.apply_style(strip, post_style=styles.cursor), strip.cell_length)
         return strip
 
@@ -163,14 +165,19 @@ class Pane(Widget, can_focus=True):
         rule = Segment(self.glyphs.rule * max(0, space - tail.cell_length - summary.cell_length), rule_style)
         return Strip([*head, *summary, rule, *tail]).crop_extend(0, width, styles.base)
 
-    def _strip(self, spans: tuple[Span, ...]) -> Strip:
+    def _strip(self, spans: tuple[Span, ...], *, under_cursor: bool = False) -> Strip:
         styles = self.palette
-        return Strip(
-            [
-                Segment(span.text, styles[span.tone] + styles.struck if span.struck else styles[span.tone])
-                for span in spans
-            ]
-        )
+        segments: list[Segment] = []
+        for span in spans:
+            ink = styles.on_cursor(span.tone) if under_cursor else styles[span.tone]
+            ink = ink + styles.struck if span.struck else ink
+            words = span.text.strip(" ")
+            if span.tone in styles.grounds and words:  # not below the blanks that set them apart
+                before, _, after = span.text.partition(words)
+                segments += [Segment(before, styles.base), Segment(words, ink), Segment(after, styles.base)]
+            else:
+                segments.append(Segment(span.text, ink))
+        return Strip(segments)
 
     def _cut(self, strip: Strip, width: int) -> Strip:
         """The strip in `width` cells; what is cut is marked."""
@@ -211,8 +218,13 @@ class Pane(Widget, can_focus=True):
     def go_to(self, index: int) -> None:
         """Put the cursor on a row and bring it into view."""
         cursor = max(0, min(index, self.rows - 1))
-        top = min(self.top, cursor) if cursor < self.top else max(self.top, cursor - self.page + 1)
-        self._show(max(0, top), cursor)
+        self._show(self._top_for(cursor), cursor)
+
+    def _top_for(self, cursor: int) -> int:
+        """Where the view begins with that row in it, as near to where it begins now as can be."""
+        if not self.page:
+            return self.top
+        return max(0, min(max(self.top, cursor - self.page + 1), cursor))
 
     def scroll_rows(self, rows: int) -> None:
         """Move the view by `rows`, and the cursor only as far as it would leave it."""
@@ -221,8 +233,11 @@ class Pane(Widget, can_focus=True):
         self._show(top, min(cursor, max(0, self.rows - 1)))
 
     def sideways(self, cells: int) -> None:
-        """Move the view to the right, for lines that are longer than it is wide."""
-        self.left = max(0, self.left + cells)
+        """Move the view to the right, as far as the longest line that is seen is longer than it is wide."""
+        seen = range(self.top, min(self.top + self.page, self.rows))
+        widest = max((cell_len(self.line(index).text) for index in seen), default=0)
+        furthest = max(self.left, widest + 1 - self.size.width) if cells > 0 else self.left
+        self.left = max(0, min(self.left + cells, furthest))
         self.refresh()
 
     def _show(self, top: int, cursor: int) -> None:
@@ -255,6 +270,7 @@ class Pane(Widget, can_focus=True):
         """Other rows fit now; what was painted for the new size began where the view did before."""
         top = self.top
         self.clamp()
+        self.top = self._top_for(self.cursor)
         if self.top != top:
             self.refresh()
 

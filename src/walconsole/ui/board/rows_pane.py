@@ -143,7 +143,7 @@ class RowsPane(Pane):
         """Put the cursor on a row, in the middle of the view where it was outside."""
         index = index if self._kept is None else bisect_left(self._kept, index)
         cursor = max(0, min(index, self.rows - 1))
-        if not self.top <= cursor < self.top + self.page:
+        if self.page and not self.top <= cursor < self.top + self.page:
             self.top = max(0, min(cursor - self.page // 2, self.rows - self.page))
         self.cursor = cursor
         self.refresh()

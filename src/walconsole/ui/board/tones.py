@@ -47,7 +47,7 @@ class ConsoleTheme(Theme):
 class Palette:
     """The styles of one theme, made once. `ink` has them without a background, for dialogs.
 
-    `badge` is a tone as a block of its colour.
+    `badge` is a tone as a block of its colour; `grounds` are the tones that have a ground of their own.
     """
 
     def __init__(self, tones: Tones, background: str) -> None:
@@ -59,11 +59,16 @@ class Palette:
             name: style if style.bgcolor is not None else self._styles[name] + Style(reverse=True)
             for name, style in self.ink.items()
         }
+        self.grounds = frozenset(name for name, style in self.ink.items() if style.bgcolor is not None)
         self.struck = Style(strike=True)
         self.marked = Style(underline=True, bold=True) if self.cursor.reverse else Style(reverse=True)
 
     def __getitem__(self, tone: str) -> Style:
         return self._styles[tone]
+
+    def on_cursor(self, tone: str) -> Style:
+        """The tone on the row under the cursor: what is muted would be too faint on its ground."""
+        return self._styles["label" if tone == "muted" else tone]
 
 
 def colours_in(value: str) -> tuple[str, ...]:
