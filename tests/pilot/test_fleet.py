@@ -235,7 +235,7 @@ async def test_h_shows_the_list_as_it_was_and_h_comes_back(tmp_path: Path) -> No
         await moved(pilot, "h")
         first = " ".join(screen_text(app).splitlines()[:2])
         assert "THE PAST, 2026-09-21 14:08:20Z, 5 min 00 s ago" in first
-        assert "8 clusters: 1 critical, 6 ok, 1 not looked at yet" in first
+        assert "8 clusters: 1 critical, 6 ok, 1 not yet" in first
         assert order(app)[:2] == ["shop-2", "new"]
         assert screen_text(app).splitlines()[-2].startswith(" PAST ")
         assert " r look" not in screen_text(app).splitlines()[-1]

@@ -399,9 +399,9 @@ def test_a_row_is_made_when_it_is_seen() -> None:
 def test_the_first_line_counts_and_is_not_well_while_one_waits() -> None:
     level, text = summary(rows())
     assert level is Level.CRITICAL
-    assert text == "8 clusters: 2 critical, 1 warning, 2 unknown, 2 ok, 1 not looked at yet"
+    assert text == "8 clusters: 2 critical, 1 warning, 2 unknown, 2 ok, 1 not yet"
     waits = [row_of("a", "healthy"), FleetRow(Identity("b"))]
-    assert summary(waits) == (Level.UNKNOWN, "2 clusters: 1 ok, 1 not looked at yet")
+    assert summary(waits) == (Level.UNKNOWN, "2 clusters: 1 ok, 1 not yet")
     assert summary(waits[:1]) == (Level.OK, "1 cluster: 1 ok")
 
 

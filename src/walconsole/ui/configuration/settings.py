@@ -19,6 +19,7 @@ from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, fit, fit_left, pad, shown
 from walconsole.ui.configuration.picture import ConfigurationPicture, has_error
 
+_BUILT_IN = Origin.DEFAULT.value
 _LONGEST = 4_000
 """Of a value, in characters: no screen shows more, and redaction need not read more."""
 
@@ -123,6 +124,9 @@ class SettingRows(Sequence[Line]):
         if chain.waits_for and chain.winner is not None:
             value = f"{value} {self.glyphs.arrow} {place_value(chain, chain.winner)}"
         rest = room - value_width - state_width - 2
+        source = source_text(chain)
+        if source == _BUILT_IN and cell_len(source) > rest:
+            source = "default"
         spans = (
             Span(
                 " " * GUTTER
@@ -131,7 +135,7 @@ class SettingRows(Sequence[Line]):
             ),
             Span(pad(fit(value, value_width, self.glyphs.more), value_width), _tone(chain, value)),
             Span(f"  {word.text}" if word.text else "", word.tone),
-            Span(f"  {fit_left(source_text(chain), rest, self.glyphs.more)}" if rest > 7 else "", Tone.MUTED),
+            Span(f"  {fit_left(source, rest, self.glyphs.more)}" if rest > 7 else "", Tone.MUTED),
         )
         spot = spot_of(chain)
         where = source_text(chain) if spot is None else f"{spot.path}:{spot.line}"
@@ -164,7 +168,7 @@ def source_text(chain: Chain) -> str:
     if winner is None:
         return running.source if running is not None else "not set"
     if winner.origin is Origin.DEFAULT:
-        return running.source if running is not None and running.source != "default" else "built-in default"
+        return running.source if running is not None and running.source != "default" else _BUILT_IN
     return where_text(winner)
 
 

@@ -11,6 +11,7 @@ from walconsole.domain.standing.copies import dr_lacking, gaps_told, lacks_too_m
 from walconsole.domain.standing.exposure import agreement
 from walconsole.domain.standing.folders import folder_at
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
+from walconsole.domain.store.answers import UNREACHABLE
 from walconsole.domain.units import age_text, bytes_text, count_text, plural, whole_duration_text
 from walconsole.ui.board.content import Content, Line, Span, Tone, View
 from walconsole.ui.board.progress import bar_before, how_far
@@ -45,9 +46,10 @@ def _state(reading: Reading[BucketFacts], view: View) -> Cell:
     if reading.problem is not None:
         word = dead_word(reading)
         if reading.problem.code in LINK_CODES | SHELL_CODES:
-            word = "no key yet"
+            word = "no key yet" if reading.value is None else "no key now"
         elif word == "unread":
-            word = reading.problem.code or "unreachable"
+            code = reading.problem.code
+            word = "no answer" if code in ("", UNREACHABLE) else code
         stale = f"{signs.stale} stale, " if reading.freshness is Freshness.STALE else f"{signs.critical} "
         return stale + shown(word), shown(word), Tone.CRITICAL
     if reading.slot is Snapshot.dr and not view.snapshot.told.second_copy:
@@ -248,7 +250,7 @@ def _summary(view: View) -> tuple[Span, ...]:
     for name, reading in (("primary", view.snapshot.primary), ("DR", view.snapshot.dr)):
         text, _, tone = _state(reading, view)
         if reading.problem is None and reading.value is not None:
-            text += f", {count_text(reading.value.segments)} segments"
+            text += f", {plural(reading.value.segments, 'segment')}"
         spans += [Span(f"{' · ' if spans else ''}{name} "), Span(text, tone)]
     return tuple(spans)
 

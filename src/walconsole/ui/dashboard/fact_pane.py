@@ -45,12 +45,19 @@ class FactPane(Pane):
         return self.content.summary if self.content else ()
 
     def title_spans(self, width: int) -> tuple[Span, ...]:
-        """Sources and ages."""
+        """Sources and ages; of a folded pane not that a source is dead where its summary says so."""
         if self.content is None or self.view is None:
             return ()
+        from walconsole.domain.facts.snapshot import Freshness
         from walconsole.ui.board.typeset import stamp_spans
 
-        return stamp_spans(self.content.stamps, width, self.view.glyphs)
+        stamps = self.content.stamps
+        if self.folded:
+            said = "".join(span.text for span in self.summary())
+            stamps = tuple(
+                one for one in stamps if not (one.freshness is Freshness.FAILED and one.dead in said)
+            )
+        return stamp_spans(stamps, width, self.view.glyphs)
 
     @property
     def _in_view(self) -> int:

@@ -42,7 +42,7 @@ def _signed(tone: Tone, view: View) -> str:
 def _backlog(view: View, outlook: DiskOutlook | None) -> Line:
     count = ready_count(view.snapshot)
     if count is None:
-        return row("backlog", "backlog", Span(right(NOT_AVAILABLE, _NUMBER), Tone.MUTED))
+        return row("backlog", "backlog", Span(NOT_AVAILABLE, Tone.MUTED))
     spans = [Span(right(count_text(count), _NUMBER)), Span(" .ready", Tone.MUTED)]
     trend = outlook.backlog_per_min if outlook else None
     if trend is not None:

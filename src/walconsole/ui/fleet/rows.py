@@ -98,7 +98,7 @@ def summary(rows: Sequence[FleetRow]) -> tuple[Level, str]:
     counts = Counter(row.level for row in seen)
     worst_first = sorted(counts, key=lambda level: -RANK[level])
     told = [f"{counts[level]:,} {level.value}" for level in worst_first]
-    told += [f"{waiting:,} not looked at yet"] if waiting else []
+    told += [f"{waiting:,} not yet"] if waiting else []
     worst = worst_first[0] if worst_first else Level.UNKNOWN
     if worst is Level.OK and waiting:
         worst = Level.UNKNOWN

@@ -130,7 +130,8 @@ class RecoveryScreen(PanesScreen):
         elif name == "backups":
             self.table.head, rows = backup_table.rows(picture, width, self.glyphs)
             note = f"{len(rows)}, the newest first" if rows else "none was found"
-            note = note if picture.together is not None else "not read yet"
+            if picture.together is None:
+                note = "not read" if taken.snapshot.primary.problem is not None else "not read yet"
             cursor = -1 if self.table.rows else self._newest_usable(picture)
             self.table.show(self._aged(rows, taken), "Base backups", (Span(note, Tone.LABEL),), cursor=cursor)
         else:
