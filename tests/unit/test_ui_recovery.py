@@ -419,3 +419,14 @@ def test_the_strip_shows_when_a_restore_was_proved_and_when_it_was_not() -> None
     assert both.split() == [UNICODE.ok, UNICODE.critical]
     assert both.index(UNICODE.ok) == proved.index(UNICODE.ok)
     assert ", failed " in said
+
+
+def test_where_no_second_copy_is_wanted_none_is_told_of() -> None:
+    snapshot = nightly()
+    told = replace(snapshot.told, second_copy=False)
+    drawn = picture_of(replace(snapshot, told=told), AT)
+    rows = detail_rows.backup_rows(drawn, drawn.reaches[0], RCLONE, 100, UNICODE)
+    assert "primary alone" in text(rows)
+    assert "DR alone" not in text(rows)
+    assert "  DR  " not in text(rows)
+    assert [name for name, _ in drawn.subjects] == ["together", "primary"]

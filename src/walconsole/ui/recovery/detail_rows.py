@@ -60,7 +60,7 @@ def backup_rows(
     leads = "restorable to" if reach.usable else "of no use:"
     rows.row("state", "state", f"{sign} {leads} {to_text(picture, reach, whole=True)}", tone)
     _made(rows, picture, reach)
-    _places(rows, reach, names)
+    _places(rows, picture, reach, names)
     route = picture.together.route_from(reach) if picture.together is not None else None
     if route is not None:
         _wal(rows, route)
@@ -103,9 +103,9 @@ def _made(rows: _Rows, picture: RecoveryPicture, reach: BackupReach) -> None:
         rows.row("encryption", "encrypted", f"{shown(backup.encryption)}: of no use without its secret key")
 
 
-def _places(rows: _Rows, reach: BackupReach, names: RcloneNames) -> None:
+def _places(rows: _Rows, picture: RecoveryPicture, reach: BackupReach, names: RcloneNames) -> None:
     backup = reach.held.backup
-    for role in BucketRole:
+    for role in picture.alone:
         if role not in reach.held.listed_in:
             rows.row("place", NAMES[role], "it is not in this copy", Tone.MUTED)
             continue

@@ -34,8 +34,8 @@ TOGETHER = "together"
 
 @dataclass(frozen=True, slots=True)
 class RecoveryPicture:
-    """`together` is what all copies are worth that the restore command reads, `alone` each without the other;
-    None where it was not read to its end.
+    """`together` is what all copies are worth that the restore command reads, `alone` each without the other,
+    of those that are wanted; None where it was not read to its end.
 
     `left_out` are copies that could not be read: what `together` lacks may be there; `being_read` are names
     of what will be known later. `now` is by the store's clock (seconds since the epoch), `span` what the
@@ -69,7 +69,7 @@ class RecoveryPicture:
     @property
     def subjects(self) -> tuple[tuple[str, Recoverability], ...]:
         """What has a strip, by its name: all copies together, and each."""
-        named = [(TOGETHER, self.together), *((NAMES[role], self.alone[role]) for role in BucketRole)]
+        named = [(TOGETHER, self.together), *((NAMES[role], found) for role, found in self.alone.items())]
         return tuple((name, found) for name, found in named if found is not None)
 
 
@@ -123,8 +123,8 @@ def picture_of(snapshot: Snapshot, now: float) -> RecoveryPicture:
     together = restorable.found if restorable is not None else None
     unread = restorable.left_out if restorable is not None else ()
     left_out = tuple(BucketRole.DR if each is snapshot.dr else BucketRole.PRIMARY for each in unread)
-    alone = {role: assessed.recovery_of(role) for role in BucketRole}
     there = tuple(BucketRole)[: len(snapshot.copies)]
+    alone = {role: assessed.recovery_of(role) for role in there}
     answering = [role for role in there if _reading(snapshot, role).problem is None]
     being_read = [NAMES[role] for role in answering if alone[role] is None]
     if together is None and being_read:
