@@ -110,7 +110,7 @@ async def test_nothing_is_connected_nothing_is_done_and_it_is_not_left_for_now()
         assert "CRITICAL" in first_line(replay)
         for key in ("h", "escape", "s", "r"):
             await moved(pilot, key)
-            assert "A RECORDING" in first_line(replay)
+            await until(pilot, lambda: "A RECORDING" in first_line(replay))
         await pilot.press("i")
         await pilot.pause(0.1)
         await pilot.press("f")
