@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import secrets
 import signal
 import sys
@@ -33,6 +34,9 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(600), pytest.mark.asyncio(
 
 Objects = dict[str, bytes]
 KEEP_2 = Keep(full=2)
+CALLED = "it"
+"""The profile's section, by which the operator calls it; its `name` is what stands on the droplet."""
+_SEGMENT_KEY = re.compile(r"[0-9A-F]{24}(\.(?!backup)\w+)?")
 
 
 @dataclass
@@ -113,9 +117,13 @@ class Retained:
         }
 
     def restore(self) -> None:
-        """Both buckets as they were saved."""
+        """Both buckets as they were saved, with the WAL that came since: no backup reaches now without."""
         for role, objects in self.saved.items():
             there = self.stage.objects(role)
+            newest = max(filter(_SEGMENT_KEY.fullmatch, objects))
+            for key in filter(_SEGMENT_KEY.fullmatch, there - objects.keys()):
+                if key > newest:
+                    objects[key] = self.get(role, key)
             self.delete(role, *(there - objects.keys()))
             for key in objects.keys() - there:
                 self.put(role, key, objects[key])
@@ -125,14 +133,14 @@ class Retained:
 
     def forget(self) -> None:
         """As where retention never ran on this machine."""
-        ExpiryFile(self.name, {"HOME": str(self.home)}).path.unlink(missing_ok=True)
+        ExpiryFile(CALLED, {"HOME": str(self.home)}).path.unlink(missing_ok=True)
 
     def configure(self, keep: Keep | None = KEEP_2, profile: Profile | None = None) -> None:
         """What the program will read."""
         made = replace(profile or self.stage.profile, keep=keep)
         file = self.home / ".config/walconsole/config.toml"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(profile_as_toml(made, "it"))
+        file.write_text(profile_as_toml(made, CALLED))
         file.chmod(0o600)
 
     async def expire(self, *options: str, kill: tuple[int, str] | None = None) -> Ended:
@@ -156,7 +164,7 @@ class Retained:
             **({} if kill is None else {"KILL_AT": str(kill[0]), "KILL_WHEN": kill[1], "KILL_WITH": by}),
         }
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, command, "it", *options,
+            sys.executable, "-m", module, command, CALLED, *options,
             env=environment, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
@@ -432,7 +440,7 @@ def streams(made: Retained) -> bool:
 async def test_by_its_schedule_it_goes_after_each_base_backup_and_a_check_tells_where_it_fails(
     made: Retained,
 ) -> None:
-    assert await it_is_installed(made) == "walconsole-expire-" + made.name
+    assert await it_is_installed(made) == f"walconsole-expire-{CALLED}"
     made.forget()
     ended = await made.by_schedule()
     assert ended.code == 0, ended.text
@@ -458,7 +466,7 @@ async def it_is_installed(made: Retained) -> str:
     assert ended.code == 0, ended.text
     folder = made.home / ".config/systemd/user"
     (service,), (timer,) = folder.glob("*.service"), folder.glob("*.timer")
-    assert f" expire --apply --confirm {made.name} --after-backup -- it\n" in service.read_text()
+    assert f" expire --apply --confirm {made.name} --after-backup -- {CALLED}\n" in service.read_text()
     (folder / "timers.target.wants").mkdir()
     (folder / "timers.target.wants" / timer.name).symlink_to(timer)
     return timer.stem
