@@ -28,6 +28,7 @@ from walconsole.observe.server.configuration_answer import Errand, Gathered, rea
 pytestmark = pytest.mark.cases("Configurations, as the server reads them")
 
 MAIN, DATA = "/etc/postgresql/15/main/postgresql.conf", "/var/lib/postgresql/15/main"
+CONF_D = "/etc/postgresql/15/main/conf.d"
 UNITS = "/etc/systemd/system/postgresql@.service.d"
 
 
@@ -138,6 +139,21 @@ def test_a_folder_may_be_written_with_slashes(written: str) -> None:
     assert found.value("archive_mode") == "on"
     roles = {file.path: file.role for file in classify(here, found, Launch())}
     assert roles == {MAIN: FileRole.READ, "/abs/dir/a.conf": FileRole.READ}
+
+
+def test_a_file_that_came_after_its_folder_was_listed_is_not_called_dead() -> None:
+    """It was, for a look: the folder is read before what else looks like configuration is."""
+    came = {
+        MAIN: "include_dir 'conf.d'\n",
+        f"{CONF_D}/b.conf": "archive_mode = on\n",
+        f"{CONF_D}/c.bak": "archive_mode = on",
+    }
+    tree = tree_of(came, {CONF_D: ()})
+    start = ServerStart((), MAIN, DATA, major=15)
+    found = resolve(tree, start, None, None)
+    assert found is not None
+    roles = {each.path: each.role for each in classify(tree, found, Launch())}
+    assert roles == {MAIN: FileRole.READ, f"{CONF_D}/c.bak": FileRole.NEVER_READ}
 
 
 def answer(*records: tuple[str, str, bytes]) -> Gathered:

@@ -73,7 +73,7 @@ class _Survey:
 
     def unread(self, content: FileContent) -> Iterator[ConfigFile]:
         """The file as a dead one or another cluster's; nothing where it is no configuration."""
-        if not self.looks_like_settings(content) or self.is_alias(content):
+        if not self.looks_like_settings(content) or self.is_alias(content) or self.came_since(content.path):
             return
         other = self.other_cluster(content.path)
         if other is not None:
@@ -91,6 +91,12 @@ class _Survey:
             statement.name is not None and is_known(statement.name)
             for statement in statements(content.raw or b"", 20)
         )
+
+    def came_since(self, path: str) -> bool:
+        """Whether an included folder takes this file, which was not there when the folder was listed."""
+        reading = self.resolution.reading
+        taken = parent(path) in self.included_folders and is_included(_name(path))
+        return taken and reading.complete and not self.resolution.errors
 
     def is_alias(self, content: FileContent) -> bool:
         """The same file as one that is read, by another name."""
