@@ -7,8 +7,9 @@ segment, and a few of its pages chosen by chance, must be listed as they were sa
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.archive.losses import losses_content, losses_from
 from walconsole.domain.archive.marks import TILE_KEYS
 from walconsole.domain.archive.saved import dump, load
@@ -97,10 +98,15 @@ async def still_true(picture: BucketPicture, store: ObjectStore, now: float) -> 
     holding = picture.holding
     if holding is None or holding.newest is None:
         return False  # a bucket without WAL is listed anew in a request
-    (copies, gone), hold = await together(
-        together(locate(store, holding, holding.newest, now), oldest_is_gone(picture, store, now)),
-        _tiles_hold(picture, store),
-    )
+    newest_segment = holding.newest
+
+    async def ends() -> tuple[Sequence[StoredObject], bool]:
+        # In here, so that nothing is begun of what is given up before its turn comes.
+        return await together(
+            locate(store, holding, newest_segment, now), oldest_is_gone(picture, store, now)
+        )
+
+    (copies, gone), hold = await together(ends(), _tiles_hold(picture, store))
     known_at = holding.times.exact(holding.newest.timeline, holding.newest.number)
     newest = next((stored for stored in copies if stored.key == holding.newest_key), None)
     return newest is not None and newest.modified_at == known_at and not gone and hold
