@@ -196,10 +196,11 @@ def _waits_for_list(snapshot: Snapshot) -> bool:
 
 def _waits_for_objects(snapshot: Snapshot) -> bool:
     """Whether what a few objects say is to come: whose they are, and whether the newest is pg_wal's."""
-    for reading in (snapshot.primary, snapshot.dr):
+    for reading in snapshot.copies:
         bucket = reading.value
-        listed = bucket is not None and reading.problem is None and bucket.holding is not None
-        if bucket is not None and listed and bucket.checked_at is None:
+        if bucket is None or bucket.holding is None or reading.problem is not None:
+            continue
+        if bucket.checked_at is None:
             return True
     newest, compared = newest_to_compare(snapshot), snapshot.compared
     if newest is None or compared.problem is not None:

@@ -37,14 +37,12 @@ def cloud_target(call: Call, look: Look) -> ArchiveTarget | None:
     provider = options.get("--cloud-provider", "aws-s3")
     store: Store
     if place is None or provider != "aws-s3":
-        if url.startswith("gs://") and provider == "aws-s3":
+        if provider != "aws-s3":
+            why = f"{provider} is not read"
+        elif url.startswith("gs://"):
             why = "Google Cloud Storage is not read"
         else:
-            why = (
-                f"{provider} is not read"
-                if provider != "aws-s3"
-                else "it is no s3:// address that is known now"
-            )
+            why = "it is no s3:// address that is known now"
         store = UnreadStore(Found(shown(url), call.source), why)
         return ArchiveTarget(tool, store)
     profile = next(

@@ -116,8 +116,7 @@ class TravelKeys(App[None]):
             return None
         offered = getattr(self.screen, "actions", None)
         if offered is not None and not any(action.action == "travel" for action in offered):
-            why = getattr(self.screen, "NO_PAST", "what is shown here has no past: leave it with Esc first")
-            traveller.notify(why, "", "warning", 5)
+            traveller.notify("what is shown here has no past: leave it with Esc first", "", "warning", 5)
             return None
         if traveller.past is None and traveller.travel is None:
             traveller.notify(NOTHING_KEPT, "", "warning", 3)
