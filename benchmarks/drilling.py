@@ -13,13 +13,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks.recovery import fill, ran, transactions
+from benchmarks.recovery import between_regions, fill, ran, transactions
 from benchmarks.report import Result, middle
 from tests.integration.backup_parts import Backups, region
 from tests.integration.drill_parts import Drills
-from tests.servers.postgres import PostgresServer, system_bin_dir
-from tests.servers.rgw import RadosGateway
-from tests.servers.workspace import Workspace
+from tests.servers.postgres import PostgresServer
 from walconsole.droplet.choices import DrillChoices, DropletChoices
 
 QUIET_S = 15.0
@@ -85,18 +83,7 @@ def _rows(made: list[Round]) -> Iterator[Result]:
 def _stage(gib: float) -> Iterator[tuple[PostgresServer, Backups, Drills]]:
     """A server that archives to two regions on the same machine, with `gib` in it."""
     with ExitStack() as stack:
-        space = Workspace()
-        stack.callback(space.close)
-        gateways = RadosGateway(space, "nyc3"), RadosGateway(space, "sfo3")
-        for each in gateways:
-            each.start()
-            stack.callback(each.stop)
-        server = PostgresServer.make(space, system_bin_dir())
-        server.write_config("60_bench.conf", {"max_wal_size": "4GB", "shared_buffers": "512MB"})
-        server.configure(
-            archive_mode="on", archive_command="true"
-        )  # what is filled in is in the base backups
-        stack.callback(server.stop, "immediate")
+        server, gateways = between_regions(stack)
         backups = Backups(server, region(gateways[0]), region(gateways[1]))
         server.start()
         fill(server, gib)

@@ -223,18 +223,8 @@ def transactions(server: PostgresServer, meanwhile: Callable[[], object]) -> flo
 @contextmanager
 def _stage(gib: float) -> Iterator[tuple[PostgresServer, list[Way]]]:
     with ExitStack() as stack:
-        space = Workspace()
-        stack.callback(space.close)
-        gateway, second = RadosGateway(space, "nyc3"), RadosGateway(space, "sfo3")
-        for one in (gateway, second):
-            one.start()
-            stack.callback(one.stop)
-        server = PostgresServer.make(space, system_bin_dir())
-        server.configure(
-            archive_mode="on", archive_command="true", max_wal_size="4GB", shared_buffers="512MB"
-        )
+        server, (gateway, second) = between_regions(stack)
         server.start()
-        stack.callback(server.stop, "immediate")
         fill(server, gib)
         here = region(gateway)
         choices = replace(CHOICES, patience_s=900, nice=BackupChoices().nice)
@@ -252,6 +242,24 @@ def _stage(gib: float) -> Iterator[tuple[PostgresServer, list[Way]]]:
                 *(barman_cloud(server, gateway, how) for how in ("", "--gzip")),
             ],
         )
+
+
+def between_regions(stack: ExitStack) -> tuple[PostgresServer, tuple[RadosGateway, RadosGateway]]:
+    """A server that is still to be started, and two regions that run, until the end of `stack`.
+
+    Its archive command stores nothing yet: what it is filled with is in the base backups.
+    """
+    space = Workspace()
+    stack.callback(space.close)
+    gateways = RadosGateway(space, "nyc3"), RadosGateway(space, "sfo3")
+    for each in gateways:
+        each.start()
+        stack.callback(each.stop)
+    server = PostgresServer.make(space, system_bin_dir())
+    server.write_config("60_bench.conf", {"max_wal_size": "4GB", "shared_buffers": "512MB"})
+    server.configure(archive_mode="on", archive_command="true")
+    stack.callback(server.stop, "immediate")
+    return server, gateways
 
 
 def fill(server: PostgresServer, gib: float) -> None:

@@ -15,15 +15,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.recovery import Way, barman_cloud, fill, of_pgbackrest, ran, unpacked
+from benchmarks.recovery import Way, barman_cloud, between_regions, fill, of_pgbackrest, ran, unpacked
 from benchmarks.report import Result, middle
 from tests.integration.backup_parts import CHOICES, Backups, region
 from tests.servers.archived import MIB, start_archiving, wait_archived
 from tests.servers.ports import free_port
-from tests.servers.postgres import PostgresServer, system_bin_dir
+from tests.servers.postgres import PostgresServer
 from tests.servers.reaper import Ward
 from tests.servers.rgw import RadosGateway
-from tests.servers.workspace import Workspace
 
 SEGMENTS_A_GIB = 32
 """Of WAL, 16 MiB each, between the base backups and the end: a busy hour, or a quiet night."""
@@ -135,17 +134,8 @@ def _opened(server: PostgresServer, data: Path, fetch: str) -> float:
 def _stage(gib: float) -> Iterator[tuple[PostgresServer, list[Contender], int]]:
     """The server, who is compared, and how many segments each has archived since its base backup."""
     with ExitStack() as stack:
-        space = Workspace()
-        stack.callback(space.close)
-        gateways = RadosGateway(space, "nyc3"), RadosGateway(space, "sfo3")
-        for gateway in gateways:
-            gateway.start()
-            stack.callback(gateway.stop)
-        server = PostgresServer.make(space, system_bin_dir())
-        server.write_config("60_bench.conf", {"max_wal_size": "4GB", "shared_buffers": "512MB"})
-        server.configure(archive_mode="on", archive_command="true")
+        server, gateways = between_regions(stack)
         server.start()
-        stack.callback(server.stop, "immediate")
         fill(server, gib)
         choices = replace(CHOICES, patience_s=900)
         ours = Backups(server, region(gateways[0]), region(gateways[1]), to_dr=False, choices=choices)

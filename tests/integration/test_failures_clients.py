@@ -13,12 +13,12 @@ import pytest
 
 from tests.integration.test_failures_found import Host, Record, brought_about, host
 from tests.integration.test_failures_tools import failed, rule_of, runs, told
-from tests.servers.archived import destination, fill_segment, start_archiving, wait_archived
+from tests.servers.archived import destination, fill_segment, reloaded, start_archiving, wait_archived
 from tests.servers.fixtures import or_skip
 from tests.servers.plain_clients import CLIENTS, files_of, program
 from tests.servers.ports import free_port, wait_until
 from tests.servers.postgres import PostgresServer
-from tests.servers.writer import Destination, write_private
+from tests.servers.writer import Destination, edited, write_private
 
 __all__ = ["host"]
 pytestmark = [pytest.mark.server, pytest.mark.timeout(480), pytest.mark.long]
@@ -67,22 +67,12 @@ def told_failed(server: PostgresServer) -> int:
 def spoiled(host: Host, client: str, edits: dict[str, str]) -> Iterator[None]:
     """Until the end the client's files are spoiled, and a segment waits that it could not store."""
     server = host.server
-    texts = {server.folder / name: (server.folder / name).read_text() for name in files_of(server, client)}
-    wrong = dict(texts)
-    for old, new in edits.items():
-        wrong = {file: text.replace(old, new) for file, text in wrong.items()}
-    assert wrong != texts
+    files = (server.folder / name for name in files_of(server, client))
     before = told_failed(server)
-    for file, text in wrong.items():
-        file.write_text(text)
-    try:
+    with reloaded(server), edited(files, edits):
         fill_segment(server)
         wait_until(lambda: told_failed(server) > before, "the archiver fails", timeout_s=60)
         yield
-    finally:
-        for file, text in texts.items():
-            file.write_text(text)
-        server.reload()
     wait_archived(server)
 
 

@@ -15,13 +15,13 @@ import pytest
 
 from tests.integration.test_failures_found import Host, Record, brought_about, host
 from tests.integration.test_failures_tools import failed, runs, told
-from tests.servers.archived import destination, fill_segment, start_archiving, wait_archived
+from tests.servers.archived import destination, fill_segment, reloaded, start_archiving, wait_archived
 from tests.servers.fixtures import or_skip
 from tests.servers.pgbackrest import pgbackrest
 from tests.servers.ports import wait_until
 from tests.servers.postgres import PostgresServer
 from tests.servers.programs import find_program
-from tests.servers.writer import Destination, write_private, write_script
+from tests.servers.writer import Destination, edited, write_private, write_script
 
 __all__ = ["host"]
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300), pytest.mark.long]
@@ -195,24 +195,14 @@ DEPLOYMENTS = [
 def spoiled(host: Host, files: tuple[str, ...], edits: dict[str, str], hidden: bool) -> Iterator[None]:
     """Until the end the files are spoiled, and a segment waits, or is let go of where that is `hidden`."""
     server = host.server
-    texts = {server.folder / name: (server.folder / name).read_text() for name in files}
     before = failed(server)
-    for file, text in texts.items():
-        for old, new in edits.items():
-            text = text.replace(old, new)
-        file.write_text(text)
-    assert {file: file.read_text() for file in texts} != texts
-    try:
+    with reloaded(server), edited((server.folder / name for name in files), edits):
         name = fill_segment(server)
         if hidden:
             wait_archived(server, [name])  # by PostgreSQL's own count
         else:
             wait_until(lambda: failed(server) > before, "the archiver fails", timeout_s=60)
         yield
-    finally:
-        for file, text in texts.items():
-            file.write_text(text)
-        server.reload()
     wait_archived(server)
 
 

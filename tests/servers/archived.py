@@ -1,7 +1,7 @@
 """A server that archives what a test has it write, and the truth that an archive is compared with."""
 
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 
 from tests.servers.ports import wait_until
 from tests.servers.postgres import PostgresServer
@@ -35,6 +35,15 @@ def start_archiving(server: PostgresServer, command: str) -> None:
         server.reload()
     else:
         server.start()
+
+
+@contextmanager
+def reloaded(server: PostgresServer) -> Iterator[None]:
+    """At its end the server reads its files again, and tries at once what waits to be archived."""
+    try:
+        yield
+    finally:
+        server.reload()
 
 
 def fill_segment(server: PostgresServer) -> str:

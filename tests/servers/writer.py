@@ -4,7 +4,8 @@ The script holds the keys and belongs to the server's owner; nothing secret stan
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,3 +68,19 @@ def together(server: PostgresServer, writers: Sequence[Writer]) -> Writer:
     starts = [f'{shlex.quote(str(writer.script))} "$1" & started="$started $!"' for writer in writers]
     ends = ["for writer in $started; do wait $writer; done"]
     return Writer(server, write_script(server, "archive-all", "\n".join(["started=", *starts, *ends, ""])))
+
+
+@contextmanager
+def edited(files: Iterable[Path], edits: Mapping[str, str]) -> Iterator[None]:
+    """In these files each of the words is another, until the end; some of it is there."""
+    texts = {file: file.read_text() for file in files}
+    for file, text in texts.items():
+        for old, new in edits.items():
+            text = text.replace(old, new)
+        file.write_text(text)
+    try:
+        assert {file: file.read_text() for file in texts} != texts
+        yield
+    finally:
+        for file, text in texts.items():
+            file.write_text(text)
