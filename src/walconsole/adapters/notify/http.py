@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from socket import SHUT_RDWR
 from threading import Timer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from walconsole import __version__
@@ -13,6 +13,7 @@ from walconsole.errors import NoticeError
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
+    from urllib3._base_connection import BaseHTTPConnection
 
 _CONNECT_S, _READ_S = 10.0, 45.0
 """A receiver that is only slow must have time to answer: what it took and did not say is told again."""
@@ -50,7 +51,7 @@ def post(
 
     try:
         timeout = urllib3.Timeout(_CONNECT_S, _READ_S)
-        with urllib3.PoolManager(retries=False, timeout=timeout) as pool, _ended_in_time(pool):
+        with urllib3.PoolManager(retries=False, timeout=timeout) as pool, _ended_in_time(pool, checked):
             answer = pool.request(
                 "POST",
                 checked,
@@ -95,36 +96,23 @@ def _begin_of(answer: "BaseHTTPResponse", *, taken: bool) -> bytes:
 
 
 @contextmanager
-def _ended_in_time(pool: "PoolManager") -> Iterator[None]:
+def _ended_in_time(pool: "PoolManager", url: str) -> Iterator[None]:
     """Its connections end after _WHOLE_S: each byte that comes begins urllib3's patience anew."""
-    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-    from urllib3.connection import HTTPConnection, HTTPSConnection
+    host = pool.connection_from_url(url)
+    make = host.ConnectionCls
+    held: list[BaseHTTPConnection] = []
 
-    held: list[HTTPConnection] = []
-
-    class Plain(HTTPConnection):
-        def connect(self) -> None:
-            held.append(self)
-            super().connect()
-
-    class Tls(HTTPSConnection):
-        def connect(self) -> None:
-            held.append(self)
-            super().connect()
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class TlsPool(HTTPSConnectionPool):
-        ConnectionCls = Tls
+    def made(*arguments: Any, **named: Any) -> "BaseHTTPConnection":
+        held.append(make(*arguments, **named))
+        return held[-1]
 
     def end() -> None:
-        for sock in [connection.sock for connection in held]:
+        for sock in [getattr(connection, "sock", None) for connection in held]:
             with suppress(OSError, ValueError):
                 if sock is not None:
                     sock.shutdown(SHUT_RDWR)
 
-    pool.pool_classes_by_scheme = {"http": PlainPool, "https": TlsPool}
+    host.ConnectionCls = cast("type[BaseHTTPConnection]", made)
     timer = Timer(_WHOLE_S, end)
     timer.daemon = True
     timer.start()
