@@ -5,14 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
-from walconsole.domain.redaction import safe
 from walconsole.domain.units import duration_text, plural
-from walconsole.provision.engine.model import Stage
-from walconsole.provision.engine.printing import tally
 from walconsole.ui.board import keys
 from walconsole.ui.board.boxes import Boxes
 from walconsole.ui.board.catalogue import PaneSpec
-from walconsole.ui.board.content import Tone
 from walconsole.ui.board.key_bar import KeyBar
 from walconsole.ui.board.panes_screen import PanesScreen
 from walconsole.ui.board.provision_run import SUMMARY, ProvisionRun, StepNews, StepsShown
@@ -22,12 +18,12 @@ from walconsole.ui.provisioning import rows
 from walconsole.ui.provisioning.gate_bar import GateBar
 from walconsole.ui.provisioning.places import arrange
 from walconsole.ui.provisioning.rows import EventLines
+from walconsole.ui.provisioning.verdict import steps_verdict
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
-    from walconsole.errors import WalconsoleError
     from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
@@ -237,68 +233,13 @@ class ProvisionScreen(PanesScreen):
             pane.show(told, "Done", cursor=len(told) - 1 if at_end and told else -1)
 
     def _show_verdict(self) -> None:
-        sign, word, text, tone = self._verdict()
-        self.verdict.show(sign, word, text, tone.value, self.session.pause_note(self.session.clock.now()))
-
-    def _verdict(self) -> tuple[str, str, str, Tone]:
-        run, glyphs = self.shown, self.glyphs
-        if self._past is not None and (told := self._past.silence()):
-            return glyphs.unknown, "", told, Tone.MUTED
-        titles = {step.id: step.title for step in run.steps}
-        if run.question is not None:
-            return (
-                glyphs.warning,
-                "asks",
-                safe(f"{run.question.title}: {run.question.plan.summary}"),
-                Tone.WARNING,
-            )
-        if run.failure is not None and not run.busy:
-            return glyphs.critical, "stopped", safe(self._why(run.failure)), Tone.CRITICAL
-        if run.busy:
-            doing = titles.get(run.current, "looking at the droplet")
-            return glyphs.arrow[0], "running", f"{doing}{self._of_all()}", Tone.LABEL
-        if run.undone and any(news.stage is Stage.UNDONE for news in run.news.values()):
-            return glyphs.ok, "undone", "what was changed from here is undone", Tone.OK
-        if run.undone:
-            return glyphs.dot, "undone", "nothing is recorded that could be undone", Tone.MUTED
-        if run.done:
-            return glyphs.ok, "ok", safe(run.last_proof() or "every step is done"), Tone.OK
-        return self._looked()
-
-    def _looked(self) -> tuple[str, str, str, Tone]:
-        """What a look has found: a step that is blocked is where the run would stop."""
-        steps, news, glyphs = self.shown.steps, self.shown.news, self.glyphs
-        open_ = [step for step in steps if news[step.id].stage in (Stage.WAITING, Stage.BLOCKED)]
-        blocked = next((step for step in open_ if news[step.id].stage is Stage.BLOCKED), None)
-        looked = [one for one in news.values() if one.check is not None or one.error is not None]
-        if not looked or not steps:
-            return "", "", f"{self.session.title}: not looked at yet", Tone.MUTED
-        if not open_:
-            later = sum(one.stage in (Stage.UNDONE, Stage.KEPT) for one in news.values())
-            text = "what could be taken back is taken back" if later else "every step is done already"
-            return glyphs.ok, "ok", text, Tone.OK
-        if blocked is open_[0]:
-            return (
-                glyphs.critical,
-                "blocked",
-                safe(f"{blocked.title}: {_why(news[blocked.id])}"),
-                Tone.CRITICAL,
-            )
-        count = f"{len(open_)} of {len(steps)} steps to do"
-        goes = "x executes them, and asks before each"
-        if blocked is not None:
-            goes = f"x goes as far as {blocked.title}, which is blocked, and asks before each"
-        return glyphs.warning, "to do", f"{count}, the first is {open_[0].title}; {goes}", Tone.WARNING
-
-    def _why(self, failure: WalconsoleError) -> str:
-        """Without what to do where the plan's pane, below, says that."""
+        silence = self._past.silence() if self._past is not None else ""
         chosen = self._step()
-        shown = chosen is not None and chosen[1].error is not None and chosen[1].error.why == failure.why
-        return f"{failure.tried}: {failure.why}" if shown else failure.line()
-
-    def _of_all(self) -> str:
-        stages = [news.stage for news in self.shown.news.values()]
-        return f"; {tally(stages, undoing=self.shown.undoing)}" if stages else ""
+        below = chosen[1].error if chosen is not None else None
+        sign, word, text, tone = steps_verdict(
+            self.shown, self.session.title, self.glyphs, silence=silence, told_below=below
+        )
+        self.verdict.show(sign, word, text, tone.value, self.session.pause_note(self.session.clock.now()))
 
     def repaint_lines(self) -> None:
         """The verdict."""
@@ -403,16 +344,6 @@ async def _nothing_to_run(_gate: object, _tell: object) -> StepRunner:
 def _alive(age_s: float) -> str:
     """For how long, in whole seconds; not for none."""
     return "has just been made" if age_s < 1.0 else f"is alive for {duration_text(age_s)}"
-
-
-def _why(news: StepNews) -> str:
-    """What stands in a step's way, and what to do about it."""
-    if news.error is not None:
-        return news.error.line()
-    check = news.check
-    if check is None:
-        return "it cannot be done now"
-    return f"{check.summary}; {check.remedy}" if check.remedy else check.summary
 
 
 _ABOUT = (
