@@ -34,6 +34,8 @@ SCALE_A_GIB = 42
 TEXT_ROWS_A_GIB = 4_400_000
 QUIET_S = 15.0
 LOOK_EVERY_S = 0.25
+ROOM = 16 << 30
+"""Of each region, in memory as it fills: five backups and more of 2 GiB, some uncompressed, and their WAL."""
 _ON_DISK = "sync -f"
 """After what does not see to it itself: pgBackRest has what it restores on the disk when it ends."""
 
@@ -251,7 +253,7 @@ def between_regions(stack: ExitStack) -> tuple[PostgresServer, tuple[RadosGatewa
     """
     space = Workspace()
     stack.callback(space.close)
-    gateways = RadosGateway(space, "nyc3"), RadosGateway(space, "sfo3")
+    gateways = RadosGateway(space, "nyc3", most_bytes=ROOM), RadosGateway(space, "sfo3", most_bytes=ROOM)
     for each in gateways:
         each.start()
         stack.callback(each.stop)

@@ -84,13 +84,19 @@ class RadosGateway:
 
     stop_gateway() and start_gateway() take S3 away and bring it back with its data. `tls_port` serves
     the same over TLS, with `certificate`, which an authority of its own issued for loopback and `names`.
-    `conf` is what Ceph's own programs read to reach it.
+    `conf` is what Ceph's own programs read to reach it. Past `most_bytes` writes wait for room, for ever.
     """
 
     host = LOOPBACK
 
     def __init__(
-        self, workspace: Workspace, region: str = "nyc3", dns_name: str = "", names: Sequence[str] = ()
+        self,
+        workspace: Workspace,
+        region: str = "nyc3",
+        dns_name: str = "",
+        names: Sequence[str] = (),
+        *,
+        most_bytes: int = MEMORY_BYTES,
     ) -> None:
         self._mon = _program("ceph-mon")
         self._osd = _program("ceph-osd")
@@ -106,7 +112,7 @@ class RadosGateway:
         self._numbers = itertools.count(1)
         self._clients: dict[tuple[str, str, float], S3Client] = {}
         self.conf = self.folder / "ceph.conf"
-        self._write_conf(dns_name)
+        self._write_conf(dns_name, most_bytes)
         self._daemons = {
             "mon": self._daemon(workspace, "mon", self._mon, "-i", "a"),
             "osd": self._daemon(workspace, "osd", self._osd, "-i", "0"),
@@ -260,12 +266,12 @@ class RadosGateway:
         if answer.status != http.client.OK:
             raise RuntimeError(f"{method} of a user of Ceph's: {answer.status} {said[:500]!r}")
 
-    def _write_conf(self, dns_name: str) -> None:
+    def _write_conf(self, dns_name: str, most_bytes: int) -> None:
         for name in ("mon", "osd", "run", "log", "rgw"):
             (self.folder / name).mkdir()
         self._mon_port, osd_port = free_port(), free_port()
         values = {"folder": self.folder, "fsid": uuid.uuid4(), "mon_port": self._mon_port, "port": self.port}
-        osd = {"osd_port": osd_port, "osd_port_max": osd_port + OSD_PORTS, "memory": MEMORY_BYTES}
+        osd = {"osd_port": osd_port, "osd_port_max": osd_port + OSD_PORTS, "memory": most_bytes}
         tls = {"tls_port": self.tls_port, "certificate": self.certificate}
         self.conf.write_text(CONF.format(**values, **osd, **tls, dns_name=dns_name))
 
