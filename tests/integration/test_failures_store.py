@@ -359,3 +359,24 @@ async def test_bucket_gone(console: Watched) -> None:
         console.switch()
         story = await console.root("bucket-404", evidence="NoSuchBucket", within_s=8)
         assert any(fix.step == "buckets" for fix in story.root.fixes)
+
+
+class TakesNothing(FaultyFront):
+    """Answers whoever reads, and lets whoever writes wait: as a Ceph does whose disks are full."""
+
+    async def _answer(self, request: bytes, writer: asyncio.StreamWriter) -> bool:
+        if request.startswith((b"PUT ", b"POST ")):
+            await asyncio.Event().wait()
+        return await super()._answer(request, writer)
+
+
+@pytest.mark.failure_mode("uploads-unanswered")
+@pytest.mark.long
+async def test_store_takes_nothing(console: Watched) -> None:
+    config, endpoint = console.stage.profile.paths.rclone_config, console.stage.profile.primary.endpoint
+    full = TakesNothing(console.rgw.port, 0.0)
+    async with full:
+        with console.broken("the store lets writes wait for ever"), edited(config, endpoint, full.endpoint):
+            console.switch()
+            await console.root("uploads-unanswered", evidence="LIST of .* is answered", within_s=60)
+    await console.green("it takes them again", within_s=90)

@@ -261,6 +261,47 @@ def test_a_list_that_is_answered_and_a_put_that_is_refused_is_a_key_that_may_onl
     assert root.certainty is Certainty.LIKELY
 
 
+LISTED, REFUSED_TO_LIST = (
+    VerbResult("LIST", True, seconds=0.4),
+    VerbResult("LIST", False, "Timeout", "timed out"),
+)
+
+
+@pytest.mark.among
+@pytest.mark.parametrize(
+    ("words", "answer", "rule"),
+    [
+        ('RequestError: send request failed caused by: Put "https://h/b/x": net/http: timeout awaiting '
+         "response headers", LISTED, "uploads-unanswered"),
+        ("Failed to copy: read tcp 10.0.0.2:4711->10.0.0.9:443: i/o timeout", LISTED, "uploads-unanswered"),
+        ('Read timeout on endpoint URL: "https://h/b/x": timed out', LISTED, "uploads-unanswered"),
+        ("curl: (28) Operation timed out after 30001 milliseconds with 0 bytes received", LISTED,
+         "uploads-unanswered"),
+        ("An error occurred (RequestTimeout) when calling the PutObject operation: Your socket connection to "
+         "the server was not read from or written to within the timeout period.", LISTED,
+         "uploads-unanswered"),
+        ("Failed to copy: read tcp 10.0.0.2:4711->10.0.0.9:443: i/o timeout", REFUSED_TO_LIST,
+         "endpoint-wrong"),
+        ("Failed to copy: dial tcp 10.0.0.9:443: i/o timeout", LISTED, "endpoint-wrong"),
+        ('Connect timeout on endpoint URL: "https://h/b/x": timed out', LISTED, "endpoint-wrong"),
+        ("Failed to connect to h port 443: Connection timed out", LISTED, "endpoint-wrong"),
+        ("Failed to copy: dial tcp 10.0.0.9:443: connect: connection refused", LISTED, "endpoint-wrong"),
+    ],
+)  # fmt: skip
+def test_a_list_that_is_answered_and_uploads_that_are_not_is_no_wrong_endpoint(
+    words: str, answer: VerbResult, rule: str
+) -> None:
+    root = root_of(refused(words, check(answer)))
+    assert root.rule == rule
+    assert (root.certainty is Certainty.PROVED) is (answer is REFUSED_TO_LIST)
+    if rule == "uploads-unanswered":
+        assert "within 0.4 s" in root.evidence[1]
+
+
+def test_uploads_without_an_answer_and_no_list_are_told_by_their_words() -> None:
+    assert root_of(refused("read tcp 10.0.0.2:4711->10.0.0.9:443: i/o timeout")).rule == "endpoint-wrong"
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [

@@ -41,6 +41,7 @@ from walconsole.domain.failures import (
     taken_away,
     unattended,
     unsafe_writes,
+    uploads,
     usability,
 )
 from walconsole.domain.standing.assessment import Assessment
@@ -69,7 +70,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
             *pgbackrest.MODES,
         ),
     ),
-    ("The store's refusals", (*refusals.MODES, *client_calls.MODES, *certificates.MODES)),
+    ("The store's refusals", (*refusals.MODES, *client_calls.MODES, *certificates.MODES, *uploads.MODES)),
     ("The archiver", archiving.MODES),
     ("The bucket", bucket.MODES),
     ("The folder", (*folder.MODES, *folder_copies.MODES)),

@@ -8,6 +8,7 @@ from typing import Any
 from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.failures.client_calls import DENIALS, is_preflight, may_list
+from walconsole.domain.failures.uploads import wait_in_vain
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.clocks import measured_skew
 from walconsole.domain.standing.elsewhere import elsewhere
@@ -46,7 +47,7 @@ def production_refused(assessment: Assessment) -> Iterator[Finding]:
     if not words:
         return
     code, meaning = most_telling(words)
-    if meaning in DENIALS and is_preflight(assessment):
+    if (meaning in DENIALS and is_preflight(assessment)) or wait_in_vain(assessment):
         return
     over_ssh = next((host for _, entry in reversed(words) if (host := _ssh_host(entry.text))), "")
     if meaning in _NOT_REACHED and over_ssh:

@@ -289,7 +289,7 @@ def fixes_for(snapshot: Snapshot, meaning: Meaning, where: str = "", config: str
     if meaning is Meaning.NO_PERMISSION:
         return (
             Fix("give the archiver's keys their grants again", look, "restore-grant"),
-            *_probe(snapshot, where, config),
+            *see_writing(snapshot, where, config),
         )
     if meaning is Meaning.CREDENTIALS_ABSENT and not rclone:
         return _keys_for_its_tool(snapshot, look)  # there is no key that could be granted anything
@@ -298,7 +298,7 @@ def fixes_for(snapshot: Snapshot, meaning: Meaning, where: str = "", config: str
         return (
             *((new,) if rclone else ()),
             Fix("give the archiver's keys their grants again", look, "restore-grant"),
-            *_probe(snapshot, where, config),
+            *see_writing(snapshot, where, config),
         )
     if rule == "bucket-404":
         return (
@@ -359,7 +359,7 @@ def see_endpoint(snapshot: Snapshot, look: tuple[str, ...] = ()) -> Fix:
     return Fix("see what the endpoint answers", (*look, *commands), "probe-network")
 
 
-def _probe(snapshot: Snapshot, where: str, config: str) -> tuple[Fix, ...]:
+def see_writing(snapshot: Snapshot, where: str, config: str) -> tuple[Fix, ...]:
     """Each call by itself: which of them is refused tells a grant from a key. By rclone, where it is used."""
     if not runs_rclone(snapshot):
         return ()
