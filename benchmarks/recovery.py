@@ -97,6 +97,7 @@ def _sample(server: PostgresServer, way: Way, samples: Samples) -> None:
     data.mkdir(mode=0o700)
     server.give(data)
     samples.restores.append(ran(server, way.restore(data)))
+    print(f"  {way.name}: backup {samples.backups[-1]}, restore {samples.restores[-1]}", flush=True)
     for needed in ("PG_VERSION", "global/pg_control", "backup_label"):
         if not (data / needed).is_file():
             raise AssertionError(f"{way.name} restored no {needed}")
