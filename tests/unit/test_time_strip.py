@@ -172,3 +172,18 @@ def test_switches_are_told_where_a_time_is_known() -> None:
     switched = history(3, (1, 5 * SIZE + 8), (2, 9 * SIZE))
     assert switch_times(switched, [later, times], SIZE) == ((500.0, 2),)
     assert switch_times(None, [times], SIZE) == ()
+
+
+def test_a_timeline_that_is_left_before_it_began_is_none_of_the_path() -> None:
+    """Recovered again, to before the first recovery's end: nothing of the second timeline is replayed."""
+    times = StoredTimes()
+    for number, at in ((3, 300.0), (4, 400.0), (8, 800.0)):
+        times.note(1, number, at)
+    times.note(2, 9, 900.0)
+    times.note(3, 5, 950.0)
+    again = history(3, (1, 9 * SIZE), (2, 5 * SIZE))
+    assert switch_times(again, [times], SIZE) == ((400.0, 3),)
+    onwards = history(4, (1, 9 * SIZE), (2, 5 * SIZE), (3, 6 * SIZE))
+    assert switch_times(onwards, [times], SIZE) == ((400.0, 3), (950.0, 4))
+    thrice = history(4, (1, 9 * SIZE), (2, 7 * SIZE), (3, 5 * SIZE))
+    assert switch_times(thrice, [times], SIZE) == ((400.0, 4),)

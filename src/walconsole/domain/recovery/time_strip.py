@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from walconsole.domain.archive.timelines import TimelineHistory
+from walconsole.domain.archive.timelines import Switch, TimelineHistory
 from walconsole.domain.archive.times import StoredTimes
 from walconsole.domain.recovery.recoverability import Recoverability, Window
 
@@ -135,15 +135,32 @@ def switch_times(
     """When the archive went on in another timeline (seconds since the epoch), and in which.
 
     It is when the last segment before the switch was stored, by the earliest of the copies' `times`; where
-    none tells, the switch is left out.
+    none tells, the switch is left out, and so is a timeline of which nothing is replayed.
     """
     if history is None:
         return ()
-    parents = [switch.parent for switch in history.switches]
     found = []
-    for switch, child in zip(history.switches, [*parents[1:], history.timeline], strict=True):
+    for switch, child in _passed(history):
         number = max(0, switch.lsn - 1) // segment_bytes
         told = [at for each in times if (at := each.about(switch.parent, number)) is not None]
         if told:
             found.append((min(told), child))
     return tuple(found)
+
+
+def _passed(history: TimelineHistory) -> tuple[tuple[Switch, int], ...]:
+    """Where a replay goes on in another timeline, and in which, in the order of places.
+
+    Recovered once more to before the last recovery's end, a timeline descends from one that it never comes to:
+    its history names that with a lower place than the one before it.
+    """
+    passed: list[tuple[Switch, int]] = []
+    child = history.timeline
+    for switch in reversed(history.switches):
+        if passed and switch.lsn >= passed[-1][0].lsn:
+            last, after = passed.pop()
+            passed.append((Switch(switch.parent, last.lsn), after))
+        else:
+            passed.append((switch, child))
+        child = switch.parent
+    return tuple(reversed(passed))
