@@ -128,10 +128,9 @@ configure_from() {
     for each in ${1:+"$1"/*.conf} ${1:+"$1"/*.d}; do
         name=${each##*/}
         case $name in '*.conf' | '*.d' | postgresql.auto.conf | start.conf | pg_ctl.conf) continue ;; esac
-        if [ -e "$at/$name" ] && [ ! -e "$place/$name.of-backup" ]; then mv -- "$at/$name" "$place/$name.of-backup"; fi
-        rm -rf -- "${at:?}/$name"
-        cp -a -- "$each" "$at/$name" || end 1 "$undone: $each cannot be copied"
+        take_over "$1" "$name"
     done
+    [ -z "$1" ] || take_included "$1"
     if [ -z "$into" ]; then
         [ ! -f "$1/postmaster.opts" ] || cp -p -- "$1/postmaster.opts" "$at/postmaster.opts"
     else
@@ -139,6 +138,45 @@ configure_from() {
         lie_in_folder "$1" "${2:-}"
     fi
     : >"$place/configured"
+}
+
+# take_over FOLDER NAME: of the old configuration. In its own place a link is one to the same as before.
+take_over() {
+    if [ -e "$at/$2" ] && [ ! -e "$place/$2.of-backup" ]; then mv -- "$at/$2" "$place/$2.of-backup"; fi
+    rm -rf -- "${at:?}/$2"
+    if [ -z "$into" ]; then cp -a -- "$1/$2" "$at/$2"; else own_copy "$1/$2" "$at/$2"; fi ||
+        end 1 "$undone: $1/$2 cannot be copied"
+}
+
+# take_included FOLDER: what its files include by a path from there, under whatever name: without it no server starts. From
+# another place a path that leads out of the folder is written in full.
+take_included() {
+    {
+        sed -n "s/^[[:space:]]*include\(_dir\|_if_exists\)\{0,1\}[[:space:]=]\{1,\}['\"]\{0,1\}\([^'\"#]*[^'\"#[:space:]]\).*/\2/p" "$1"/*.conf
+        grep -ohE '(^|[[:space:],])@"?[^",[:space:]]+' "$1"/*.conf | sed 's/.*@"\{0,1\}//'
+    } 2>/dev/null | sort -u >"$temp/included"
+    while IFS= read -r name; do
+        part=${name%%/*}
+        case $part in
+            ..)
+                [ -z "$into" ] || sed -i -e "/^[[:space:]]*include/s|\(['\"[:space:]=]\)\.\./|\1$1/../|" \
+                    -e "s|\([[:space:],]@\"\{0,1\}\)\.\./|\1$1/../|g" "$at"/*.conf
+                ;;
+            '' | . | *.conf | *.d | base | global | pg_*) ;;    # as it is; taken over already; no configuration
+            *) [ ! -e "$1/$part" ] || take_over "$1" "$part" ;;
+        esac
+    done <"$temp/included"
+}
+
+# own_copy FROM TO: of a configuration, with what its links lead to: into the copy settings are written, which would be the old
+# cluster's otherwise, and from another place a link that is not absolute leads elsewhere. Debian's links to its log and its data
+# are set anew by whoever made them.
+own_copy() {
+    cp -a -- "$1" "$2" || return
+    find "$1" -type l ! -name log ! -name pgdata | while IFS= read -r link; do
+        [ -e "$link" ] || continue
+        leads=$(readlink -f -- "$link") && rm -f -- "$2${link#"$1"}" && cp -a -- "$leads" "$2${link#"$1"}" || exit 1
+    done
 }
 
 # configure_anew: on another host, where the backup has no configuration: PostgreSQL's own, which listens to this host alone,
@@ -178,9 +216,16 @@ lie_in_folder() {
         setting external_pid_file ''
         [ -z "${2:-}" ] || setting port "$2"
     } >>"$at/postgresql.conf"
+    not_by_alter_system hba_file ident_file external_pid_file ${2:+port}
     [ -e "$at/pg_hba.conf" ] || echo 'local all all peer' >"$at/pg_hba.conf"
     [ -e "$at/pg_ident.conf" ] || : >"$at/pg_ident.conf"
     printf '%s/postgres "-D" "%s"%s\n' "$bin" "$at" "$given" >"$at/postmaster.opts"
+}
+
+# not_by_alter_system NAME...: what ALTER SYSTEM said of them is of the old cluster, and would win over what stands in its files.
+not_by_alter_system() {
+    [ -e "$at/postgresql.auto.conf" ] || return 0
+    for each; do sed -i "/^[[:space:]]*'\{0,1\}$each'\{0,1\}[[:space:]=]/d" "$at/postgresql.auto.conf"; done
 }
 
 # adopt CONFIG NEW PORT: the old cluster's configuration, with what must differ at its end, where it wins.
@@ -188,7 +233,7 @@ adopt() {
     [ ! -e "$2/postgresql.conf" ] || return 0
     new=$place/configuration pids=$(sed -n "s|^external_pid_file *= *'\(.*\)/[^/]*'.*|\1|p" "$1/postgresql.conf" | tail -n 1)
     rm -rf -- "$new"
-    cp -a -- "$1" "$new" || end 1 "$undone: $1 cannot be copied"
+    own_copy "$1" "$new" || end 1 "$undone: $1 cannot be copied"
     if [ -L "$new/log" ]; then
         logs=$(readlink -- "$new/log")
         ln -sfn -- "${logs%/*}/postgresql-$(printf '%s' "$into" | tr / -).log" "$new/log"
@@ -205,7 +250,7 @@ adopt() {
         [ "${version:-0}" -ge 150000 ] ||
             setting stats_temp_directory "${pids:-/var/run/postgresql}/$(printf '%s' "$into" | tr / -).pg_stat_tmp"
     } >>"$new/postgresql.conf"
-    sed -i "/^[[:space:]]*'\{0,1\}port'\{0,1\}[[:space:]=]/d" "$at/postgresql.auto.conf"
+    not_by_alter_system data_directory hba_file ident_file external_pid_file port cluster_name stats_temp_directory
     mkdir -p -- "${2%/*}"
     mv -T -- "$new" "$2" || end 1 "$undone: $2 cannot be made"
 }
