@@ -1,4 +1,4 @@
-"""The old cluster's configuration in what was recovered: all of it, and nothing of the old one's written to."""
+"""The old cluster's configuration in what was recovered: all of it, and nothing of the old one's changed."""
 
 import subprocess
 from importlib.resources import files
@@ -15,7 +15,13 @@ class Recovered:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.old, self.at, self.place = folder / "etc/15/main", folder / "data", folder / "work"
-        for each in (self.old / "conf.d", self.at, self.place, folder / "etc/shared", self.old / "local/more"):
+        for each in (
+            self.old / "conf.d",
+            self.at,
+            self.place,
+            folder / "etc/shared",
+            self.old / "local/more",
+        ):
             each.mkdir(parents=True)
 
     def run(self, call: str, *, into: str) -> None:
@@ -23,7 +29,8 @@ class Recovered:
         parts = [(TEMPLATES / name).read_text() for name in ("drill_server.sh", "recover_place.sh")]
         head = f"""set -u
 end() {{ echo "$2" >&2; exit "$1"; }}
-temp={self.place} place={self.place} at={self.at} id=20261128T140200Z into={into} elsewhere='' bin=/nowhere version=150000
+temp={self.place} place={self.place} at={self.at} id=20261128T140200Z into={into}
+elsewhere='' bin=/nowhere version=150000
 """
         script = "\n".join([head, *parts, call])
         ended = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
@@ -63,7 +70,7 @@ def test_links_of_a_folder_lead_to_the_same_from_another_place(recovered: Recove
 def test_what_is_included_by_any_name_is_there(recovered: Recovered) -> None:
     (recovered.old / "postgresql.conf").write_text(
         "include 'tuned'   # by a program\n"
-        "include_dir = \"local/more\"\n"
+        'include_dir = "local/more"\n'
         "include_if_exists='nowhere'\n"
         "include '../../shared/all'\n"
         "# include 'not'\n"
@@ -94,11 +101,15 @@ def test_in_its_own_place_links_stay_and_the_newest_is_in_force(recovered: Recov
     assert (recovered.place / "tuned.of-backup").read_text() == "work_mem = '4MB'\n"
 
 
-@pytest.mark.parametrize(("call", "into"), [("adopt {old} {new} 5433", "15/restored"), ("configure_from {old}", "{at}")])
+@pytest.mark.parametrize(
+    ("call", "into"), [("adopt {old} {new} 5433", "15/restored"), ("configure_from {old}", "{at}")]
+)
 def test_where_things_lie_is_no_more_as_alter_system_said(recovered: Recovered, call: str, into: str) -> None:
     (recovered.old / "postgresql.conf").write_text("")
     told = recovered.at / "postgresql.auto.conf"
-    told.write_text("# Do not edit\nhba_file = '/old/hba'\nwork_mem = '4MB'\nexternal_pid_file = '/run/old.pid'\n")
+    told.write_text(
+        "# Do not edit\nhba_file = '/old/hba'\nwork_mem = '4MB'\nexternal_pid_file = '/run/old.pid'\n"
+    )
     names = {"old": recovered.old, "new": recovered.folder / "etc/15/restored", "at": recovered.at}
     recovered.run(call.format(**names), into=into.format(**names))
     assert told.read_text() == "# Do not edit\nwork_mem = '4MB'\n"

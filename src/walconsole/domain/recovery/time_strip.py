@@ -151,8 +151,8 @@ def switch_times(
 def _passed(history: TimelineHistory) -> tuple[tuple[Switch, int], ...]:
     """Where a replay goes on in another timeline, and in which, in the order of places.
 
-    Recovered once more to before the last recovery's end, a timeline descends from one that it never comes to:
-    its history names that with a lower place than the one before it.
+    Recovered once more to before the last recovery's end, a timeline descends from one that it never comes
+    to: its history names that with a lower place than the one before it.
     """
     passed: list[tuple[Switch, int]] = []
     child = history.timeline

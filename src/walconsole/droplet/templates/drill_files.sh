@@ -11,9 +11,10 @@ verdict() {
 # of what is archived.
 by_signal() { [ "${1:-0}" -gt 128 ] && [ "$1" != 141 ]; }
 
-# damaged STATUS MESSAGE: of what a program with this status found.
+# damaged STATUS MESSAGE: of what a program with this status found. What may not be read is not known to be damaged.
 damaged() {
     ! by_signal "$1" || verdict cannot killed "what was $stage was killed (is memory short?)"
+    case $2 in *': Permission denied'*) verdict cannot wrong-modes "$2" ;; esac
     verdict failed damaged-object "$2"
 }
 

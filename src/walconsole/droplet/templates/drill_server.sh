@@ -126,7 +126,7 @@ replay() {
     paused="pg_is_wal_replay_paused()"
     [ "$version" -lt 140000 ] || paused="pg_get_wal_replay_pause_state() = 'paused'"
     while lives "$server"; do
-        is=$(drill_ask "SELECT pg_is_in_recovery(), $paused") || is=''
+        is=$(drill_ask "SELECT pg_is_in_recovery(), $paused") || { judge_answer "$is"; is=''; }
         case $is in
             't|t') return 0 ;;
             f*) verdict failed not-reached "$its_server ended its recovery before the target" ;;
@@ -134,6 +134,15 @@ replay() {
         sleep 0.2
     done
     judge_log
+}
+
+# judge_answer TEXT: what no later question changes. A locale that the host lacks lets the server run, and nobody in.
+judge_answer() {
+    case $1 in
+        *'is incompatible with operating system'*)
+            verdict cannot missing-locale "a locale of its databases is not on this host (locale-gen makes it): $(plain "$1")"
+            ;;
+    esac
 }
 
 # judge_room: without room nothing can be unpacked either, and looks damaged.
@@ -151,6 +160,9 @@ judge_log() {
         verdict refused no-room "the disk of $folder is full"
     elif grep -q 'terminated by signal 9' "$place/log"; then
         verdict cannot killed "a part of $its_server was killed (is memory short?)"
+    elif grep -E 'FATAL|PANIC|LOG' "$place/log" | grep -qE 'has (wrong ownership|invalid permissions)|: Permission denied'; then
+        verdict cannot wrong-modes "$its_server may not read what was restored, by its owner or its modes: $(plain "$(grep -E \
+            'has (wrong ownership|invalid permissions)|: Permission denied' "$place/log" | tail -n 1 | sed 's/^[^A-Z]*//')")"
     elif grep -q 'could not access file' "$place/log"; then
         verdict failed missing-library "a library that the server loads is not here: $last_words"
     elif grep -q 'WAL file is from different database system' "$place/log"; then

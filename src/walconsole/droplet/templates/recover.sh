@@ -349,7 +349,7 @@ replay_on() {
     [ "$version" -lt 140000 ] || paused="pg_get_wal_replay_pause_state() = 'paused'"
     same='' since=0
     while lives "$server"; do
-        is=$(drill_ask "SELECT pg_is_in_recovery(), $paused, pg_last_wal_replay_lsn()") || is=''
+        is=$(drill_ask "SELECT pg_is_in_recovery(), $paused, pg_last_wal_replay_lsn()") || { judge_answer "$is"; is=''; }
         case $is in
             't|t|'*)
                 echo paused >"$temp/how"

@@ -24,6 +24,7 @@ from walconsole.provision.engine.model import (
 from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
 from walconsole.provision.recovering.control import OldServer, runs_in, start_of_new
+from walconsole.provision.recovering.not_up import not_up
 from walconsole.provision.recovering.recovery import IN_FORCE, Recovery, site_of
 
 _UP_WITHIN_S = 120.0
@@ -180,9 +181,13 @@ class TakeOver:
             raise BlockedError(
                 self.title, "nothing is known that starts it", "start it as the old server was"
             )
-        if not await runs_in(self._site, state.tree):
+        if await runs_in(self._site, state.tree):
+            return
+        try:
             async for event in run(self._site, start, timeout_s=600.0):
                 yield event
+        except ProvisionError as error:
+            raise await not_up(self._site, state, await self._recovery.old(), error) from None
 
     async def verify(self) -> AsyncIterator[Event]:
         """The server itself. Raises ProvisionError."""
