@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_recovery_descriptions import ID, OURS, SENTINEL, WAL_G_ID
-from walconsole.domain.archive.layouts import holds_base_backup, split_key
+from walconsole.domain.archive.layouts import archived_name, holds_base_backup, split_key
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
 from walconsole.domain.recovery.whereabouts import (
     FOLDERS_KEPT,
@@ -250,3 +250,16 @@ def test_what_was_listed_anew_from_one_on_leaves_those_before_it() -> None:
 def test_an_unreadable_marker_is_told_by_its_key() -> None:
     key = f"main/base/{ID}/backup.json"
     assert read(our_sizes(), {key: b"{}"}) == (Unreadable(key, "its 'format' is missing"),)
+
+
+def test_behind_a_crypt_that_leaves_names_as_they_are_it_is_there_and_cannot_be_read() -> None:
+    """rclone crypt with filename_encryption = off adds `.bin` to each name. It is no unfinished backup."""
+    sizes = {f"main/base/{ID}/{name}.bin": size for name, size in OUR_SIZES.items()}
+    (found,) = read(sizes, {})
+    assert isinstance(found, Unreadable)
+    assert (found.key, "rclone crypt" in found.why) == (f"main/base/{ID}/backup.json.bin", True)
+    begun = {key: size for key, size in sizes.items() if "json" not in key}
+    assert only(read(begun, {})).completeness is Completeness.INCOMPLETE
+    directory, name = split_key("main/000000010000000000000004.zst.bin")
+    archived = archived_name(name, 16 * MIB)
+    assert (directory, archived is not None and archived.suffix) == ("main/", ".zst.bin")

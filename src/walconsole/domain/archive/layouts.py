@@ -82,7 +82,7 @@ class ArchivedName:
 
 _SUFFIX = (
     r"(?:-[0-9a-f]{40})?"
-    r"(?:\.(?:gz|zst|zstd|lz4|bz2|xz|lzma|lzo|br|snappy|sz|deflate|gpg|pgp|age|enc|aes))*"
+    r"(?:\.(?:gz|zst|zstd|lz4|bz2|xz|lzma|lzo|br|snappy|sz|deflate|gpg|pgp|age|enc|aes|bin))*"
 )
 _NAMED_ALIKE = re.compile(
     r"(?P<before>(?!base)[A-Za-z0-9._-]{0,24}?[a-z._-])?(?P<name>[0-9A-F]{24})(?P<end>$|(?=[^0-9A-Za-z/]))"

@@ -97,6 +97,8 @@ class Folder:
 
 
 _IN_FOLDERS = frozenset({Writer.OURS, Writer.BARMAN})
+_ENCRYPTED = f"{MARKER}.bin"
+"""The marker behind rclone's crypt that leaves names as they are (filename_encryption = off, suffix .bin)."""
 _DOCUMENTS = {
     Writer.OURS: (MARKER,),
     Writer.BARMAN: (_INFO,),
@@ -200,6 +202,10 @@ def _stanza(folder: Folder, contents: Mapping[str, bytes]) -> tuple[BaseBackup |
 def _ours(folder: Folder, contents: Mapping[str, bytes]) -> BaseBackup | Unreadable:
     key = folder.key(MARKER)
     if key not in contents:
+        if _ENCRYPTED in folder.sizes:
+            return Unreadable(
+                folder.key(_ENCRYPTED), "it is encrypted (rclone crypt): the droplet alone reads it"
+            )
         return _half_expired(folder) or _without(folder, MARKER)
     read = read_ours(key, folder.place, folder.id, contents[key])
     if isinstance(read, Unreadable):
