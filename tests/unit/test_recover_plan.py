@@ -8,6 +8,7 @@ import pytest
 from tests.data.recovery import CLUSTER, DAY_S, MIB, NOW, SIZE, backup_id, base, copy_of, history
 from walconsole.domain.archivers.own_restore import own_restore
 from walconsole.domain.facts.evidence import FoundCopy
+from walconsole.domain.moments.targets import time_value
 from walconsole.domain.profile import BucketRole, ClusterName, default_bucket
 from walconsole.domain.recovery.backups import Completeness, Writer
 from walconsole.domain.recovery.by_tool import (
@@ -34,7 +35,7 @@ from walconsole.domain.recovery.recover_target import (
     time_text,
 )
 from walconsole.domain.recovery.recoverability import recoverability
-from walconsole.domain.recovery.target_judgement import PlannedLoss
+from walconsole.domain.recovery.target_judgement import PlannedLoss, Trap
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.wal import format_lsn
 
@@ -99,6 +100,23 @@ def test_the_newest_that_had_stopped_before_the_target(target: RecoveryTarget, b
     plan = planned(target)
     assert plan.refusals == ()
     assert (plan.backup, plan.copy, plan.target.timeline) == (backup, PRIMARY, 1)
+
+
+def test_in_the_second_in_which_a_backup_stopped_it_may_not_have_stopped_yet() -> None:
+    """Its writer cut that second: a server does not always refuse what is before it."""
+    assert NEW.stopped is not None
+    assert OLD.stopped is not None
+    for stopped, backup in ((NEW.stopped, OLD), (NEW.stopped + 0.9, OLD), (NEW.stopped + 1, NEW)):
+        assert planned(read_target(RecoverTo.TIME, time_value(round(stopped * 1e6)))).backup == backup
+    only = planned(read_target(RecoverTo.TIME, time_value(round(OLD.stopped * 1e6))))
+    assert "1.0 s before" in only.refusals[0].text
+    assert only.refusals[0].trap is Trap.BEFORE_CONSISTENCY
+    exact = replace(NEW, stopped=NEW.stopped + 0.5)
+    told = copy_of({1: range(1, 11)}, OLD, exact, times=TIMES)
+    assert (
+        planned(read_target(RecoverTo.TIME, time_value(round((NEW.stopped + 0.5) * 1e6))), told).backup
+        == exact
+    )
 
 
 def test_another_one_may_be_named_and_its_wal_is_counted() -> None:

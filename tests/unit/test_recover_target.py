@@ -52,6 +52,8 @@ def test_what_is_written_is_what_the_server_is_given(
         (RecoverTo.TIME, "2026-11-28 14:02:00", None),  # whose clock?
         (RecoverTo.TIME, "14:02", None),
         (RecoverTo.TIME, "yesterday", None),
+        (RecoverTo.TIME, "infinity", None),
+        (RecoverTo.TIME, "9999-12-31T23:59:59-12:00", None),  # in UTC it has no date
         (RecoverTo.LSN, "203A4D0", None),
         (RecoverTo.LSN, "0/203A4D0'; DROP", None),
         (RecoverTo.XID, "2", None),
@@ -68,6 +70,17 @@ def test_what_is_written_is_what_the_server_is_given(
 def test_what_is_no_target_is_refused(to: RecoverTo, text: str, inclusive: bool | None) -> None:
     with pytest.raises(ValueError, match=r"write|restore point|says nothing"):
         read_target(to, text, inclusive=inclusive)
+
+
+def test_of_a_restore_points_name_every_sign_counts() -> None:
+    assert read_target(RecoverTo.NAME, " x ").value == " x "
+    with pytest.raises(ValueError, match=r"--to-lsn"):
+        read_target(RecoverTo.NAME, "a\tb")
+
+
+def test_a_time_before_all_servers_is_the_earliest() -> None:
+    for text in ("0099-01-01T00:00Z", "0001-01-01T00:00:00+12:00", "1969-12-31T23:59:59Z"):
+        assert read_target(RecoverTo.TIME, text).at == 0.0
 
 
 @pytest.mark.parametrize(

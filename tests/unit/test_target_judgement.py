@@ -106,8 +106,8 @@ def test_each_trap_is_known_before_it_is_tried(
 
 def test_it_says_by_how_much_and_what_can_be_reached() -> None:
     early = judged_target(at(BASE_AT + 30), archive()).refusals[0]
-    assert "is 30 s before 2026-11-29 04:38:30Z, where the oldest base backup" in early.text
-    assert early.remedy == "the earliest that can be reached is 2026-11-29 04:38:30Z"
+    assert "is 31 s before 2026-11-29 04:38:31Z, where the oldest base backup" in early.text
+    assert early.remedy == "the earliest that can be reached is 2026-11-29 04:38:31Z"
     late = judged_target(at(NOW), archive()).refusals[0]
     assert "is 45 min 00 s after 2026-11-29 06:52:30Z, where the archive ends" in late.text
     idle = judged_target(at(BASE_AT + 2.1 * HOUR_S), archive(), READ).refusals[0]

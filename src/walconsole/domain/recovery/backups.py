@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import floor
 
 from walconsole.domain.wal import Segment
 
@@ -84,6 +85,12 @@ class BaseBackup:
     def is_incremental(self) -> bool:
         """Whether it needs another backup."""
         return self.parent is not None
+
+    @property
+    def surely_stopped(self) -> float | None:
+        """By when it had stopped for sure: writers cut the second in which it did."""
+        whole = self.stopped is not None and self.stopped == floor(self.stopped)
+        return self.stopped + 1.0 if self.stopped is not None and whole else self.stopped
 
     def first_segment(self, segment_bytes: int) -> Segment | None:
         """Where replay begins; None where the writer does not say."""

@@ -115,7 +115,8 @@ def read_target(
     A time must have its zone: a droplet's, a console's and a user's are three.
     """
     reading = _READ.get(to)
-    value = reading(text.strip()) if reading is not None else ""
+    # of a name every sign counts
+    value = reading(text if to is RecoverTo.NAME else text.strip()) if reading is not None else ""
     if to not in _WITH_SIDES:
         if inclusive is not None:
             raise ValueError(f"before or through says nothing of {to.value}")
@@ -131,9 +132,9 @@ def _time(text: str) -> str:
     try:
         told = datetime.fromisoformat(text)
         at_us = round((told - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+        return time_value(max(at_us, 0))  # no server is older
     except (ValueError, TypeError, OverflowError):
         raise ValueError("write a time with its zone, as '2026-11-28 14:02:00Z' or '… 15:02+01'") from None
-    return time_value(at_us)
 
 
 def _lsn(text: str) -> str:
@@ -151,7 +152,10 @@ def _xid(text: str) -> str:
 
 def _name(text: str) -> str:
     if not text or len(text.encode()) > LONGEST_NAME or not text.isprintable():
-        raise ValueError(f"a restore point's name has 1 to {LONGEST_NAME} bytes")
+        raise ValueError(
+            f"a restore point's name has 1 to {LONGEST_NAME} bytes, and signs that can be shown; of any "
+            "other give its place, which `walconsole moment` tells: --to-lsn"
+        )
     return text
 
 

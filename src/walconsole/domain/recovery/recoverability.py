@@ -216,7 +216,7 @@ def _named(window: Window, backup: str) -> tuple[BackupReach, ...]:
 
 
 def _stopped_by(reach: BackupReach, moment: float) -> bool:
-    stopped = reach.held.backup.stopped
+    stopped = reach.held.backup.surely_stopped
     return stopped is not None and stopped <= moment
 
 

@@ -232,7 +232,7 @@ class _Judging:
     def _to_a_time(self) -> TargetJudgement:
         moment, timeline = self.target.at or 0.0, self.target.timeline
         spans = tuple(
-            _Span(each.since, each.until, each)
+            _Span(each.backups[0].held.backup.surely_stopped or each.since, each.until, each)
             for each in self.windows
             if each.since is not None and each.until is not None
         )
