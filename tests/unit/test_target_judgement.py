@@ -245,3 +245,20 @@ def test_a_base_backup_that_is_named_is_judged_alone() -> None:
 
 def test_every_trap_has_a_page() -> None:
     assert {each.value for each in Trap} <= MODES.keys()
+
+
+def test_a_clock_that_is_a_day_ahead_is_told_where_a_time_is_meant() -> None:
+    """Commits carry its time. A place is the same by any clock."""
+    known = TargetKnown(now=NOW, ahead_s=24 * HOUR_S)
+    judged = judged_target(at(BASE_AT + HOUR_S), archive(), known)
+    assert judged.possible
+    assert any("clock is 1 d 00 h ahead of the store's" in each.text for each in judged.warnings)
+    later = judged_target(at(NOW + 23 * HOUR_S), archive(), known)
+    assert "no server has written it yet" not in later.refusals[0].text
+    assert (
+        "no server has written it yet"
+        in judged_target(at(NOW + 25 * HOUR_S), archive(), known).refusals[0].text
+    )
+    assert not any("clock" in each.text for each in judged_target(place(5), archive(), known).warnings)
+    behind = judged_target(at(BASE_AT + HOUR_S), archive(), TargetKnown(now=NOW, ahead_s=-120.0))
+    assert any("behind the store's" in each.text for each in behind.warnings)

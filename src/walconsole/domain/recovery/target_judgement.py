@@ -84,7 +84,7 @@ class TargetKnown:
     epoch), where the WAL was read up to its end. `more_wal`: the old server's pg_wal may be had, which goes
     on after the archive's end, up to `now` at most (seconds since the epoch), and where that server runs
     little further than `written` (bytes), its write position. Of its transactions none from `next_xid` on has
-    ended.
+    ended. `ahead_s` is how far its host's clock, by which commits have their times, is ahead of the stores'.
     """
 
     lsn: int | None = None
@@ -93,6 +93,7 @@ class TargetKnown:
     now: float | None = None
     written: int | None = None
     next_xid: int | None = None
+    ahead_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,10 @@ class _Judging:
             newest = self.windows[-1]
             stop = newest.backups[-1].held.backup.stop_lsn or newest.since_lsn
             return self._of(self._route(stop), loss=self._behind(stop))
-        return self._to_a_time() if self.target.to is RecoverTo.TIME else self._to_a_place()
+        if self.target.to is not RecoverTo.TIME:
+            return self._to_a_place()
+        timed = self._to_a_time()
+        return replace(timed, warnings=(*timed.warnings, *_by_another_clock(self.known.ahead_s)))
 
     def _of(
         self,
@@ -243,7 +247,7 @@ class _Judging:
         route = self.found.route_at(moment, timeline, self.backup)
         if route is None:
             refused = _outside(spans, moment, time_text, duration_text)
-            ahead = 0.0 if self.known.now is None else moment - self.known.now
+            ahead = 0.0 if self.known.now is None else moment - self.known.now - max(0.0, self.known.ahead_s)
             if ahead > _CLOCKS_APART_S:
                 why = f"{time_text(moment)} is {duration_text(ahead)} ahead: no server has written it yet"
                 nothing = Concern(why, "recover to the archive's end: --to-latest", Trap.AFTER_ARCHIVE)
@@ -303,6 +307,19 @@ def _up_to(window: Window) -> str:
         and _ASTRAY in window.stop.text
     )
     return remedy if astray else f"{remedy}; or fill the hole first, where any copy has the segments"
+
+
+def _by_another_clock(ahead_s: float) -> Iterator[Concern]:
+    """What is archived is dated by two clocks: commits by the host's, segments by the store's."""
+    if abs(ahead_s) <= _CLOCKS_APART_S:
+        return
+    direction = "ahead of" if ahead_s > 0 else "behind"
+    yield Concern(
+        f"the droplet's clock is {duration_text(abs(ahead_s))} {direction} the store's: a server compares "
+        "the target with the times of commits, which are the droplet's; what was archived has the store's",
+        "give the time as that clock had it, or better a place, which walconsole moment tells: --to-lsn",
+        Trap.NOT_PLACED,
+    )
 
 
 def _after_last_commit(moment: float, last: float | None) -> tuple[Concern, ...]:

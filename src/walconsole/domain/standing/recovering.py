@@ -43,7 +43,13 @@ def foreseen(
         wish,
         found,
         host_of(snapshot) if wish.place.in_place else spare_of(snapshot) or host_of(snapshot),
-        known=TargetKnown(lsn, last_commit, now=assessment.now, written=written_to(snapshot)),
+        known=TargetKnown(
+            lsn,
+            last_commit,
+            now=assessment.now,
+            written=written_to(snapshot),
+            ahead_s=ahead_of_stores(snapshot),
+        ),
         left_out=left_out,
         earlier=drills.good if drills is not None else None,
     )
@@ -76,6 +82,14 @@ def written_to(snapshot: Snapshot) -> int | None:
     """The write position of a server that answers (bytes), None where none does."""
     archiver = snapshot.archiver
     return archiver.value.lsn if archiver.value is not None and archiver.problem is None else None
+
+
+def ahead_of_stores(snapshot: Snapshot) -> float:
+    """How far the droplet's clock is ahead of a store's (seconds); 0 where either is not known."""
+    host = snapshot.host.value
+    told = (each.value.store_clock_offset_s for each in snapshot.copies if each.value is not None)
+    offset = next((each for each in told if each is not None), None)
+    return 0.0 if host is None or offset is None else host.clock_offset_s - offset
 
 
 def _found(snapshot: Snapshot) -> tuple[FoundCopy, ...]:

@@ -17,7 +17,7 @@ from walconsole.domain.recovery.recover_plan import RecoveryPlan, RecoveryWish, 
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState, read_recovery
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget
 from walconsole.domain.recovery.target_judgement import TargetKnown
-from walconsole.domain.standing.recovering import written_to
+from walconsole.domain.standing.recovering import ahead_of_stores, written_to
 from walconsole.domain.standing.recovery import restorable
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
@@ -190,6 +190,7 @@ printf '\\001'
             known=TargetKnown(
                 now=self.site.clock.now(),
                 written=written_to(snapshot),
+                ahead_s=ahead_of_stores(snapshot),
                 next_xid=None if wish.target.xid is None else await self._next_xid(),
             ),
         )
