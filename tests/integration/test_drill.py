@@ -58,6 +58,23 @@ def test_a_good_drill_proves_both_sides_of_now_and_leaves_nothing(drills: Drills
         assert own(was) == own(now)
         assert was.items() <= now.items(), "what lay there is as it was"
     assert server.sql("SELECT count(*) FROM pg_stat_replication") == [(0,)]
+
+
+def test_limits_that_were_raised_after_the_base_backup_are_no_failure(drills: Drills) -> None:
+    """A restored server with the backup's own pauses there, or ends (13): it is started with higher ones."""
+    server = drills.server
+    raised = server.write_config(
+        "70_raised.conf", {"max_connections": "150", "max_locks_per_transaction": "96"}
+    )
+    server.restart()
+    server.sql("INSERT INTO kept VALUES (1003)")
+    ended = drills.run(drills.render(with_queries("SELECT 1 FROM kept HAVING max(n) = 1003"), "drill-raised"))
+    raised.unlink()
+    server.restart()
+    assert ended.status == 0, ended.stderr
+    told = drills.result
+    assert (told["witness_before"], told["witness_after"]) == ("committed", "in progress")
+    assert drills.servers == []
     assert server.sql("SELECT failed_count FROM pg_stat_archiver") == [(0,)]
     drills.assert_nothing_left()
 

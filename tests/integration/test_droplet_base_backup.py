@@ -207,6 +207,37 @@ def test_a_standby_can_be_backed_up_and_restored(backups: Backups) -> None:
         assert {5, 6} <= set(rows(again))
 
 
+def test_of_a_standby_that_is_promoted_meanwhile_nothing_is_left_and_the_next_one_is_whole(
+    backups: Backups, rgw: RadosGateway, rgw_dr: RadosGateway
+) -> None:
+    """The server ends such a backup, for it has no end on one timeline."""
+    server = backups.server
+    server.write_config("60_test.conf", {"full_page_writes": "on"})
+    server.reload()
+    keep(server, 7)
+    server.sql("CHECKPOINT")
+    standby = server.standby()
+    standby.configure(archive_mode="on", archive_command="false")
+    standby.start()
+    try:
+        wait_until(lambda: standby.sql("SELECT count(*) FROM kept WHERE n = 7") == [(1,)], "it streams")
+        of_standby = Backups(standby, region(rgw), region(rgw_dr))
+        running = of_standby.begin(of_standby.render(replace(CHOICES, read_mib_s=2), "slow"))
+        wait_until(lambda: bool(of_standby.sessions()), "it streams a base backup")
+        standby.sql("SELECT pg_promote()")
+        _, said = running.communicate()
+        assert running.returncode == 1, said
+        assert "promoted" in said
+        assert of_standby.complete == [set(), set()]
+        of_standby.assert_nothing_left()
+        of_standby.archive(standby)
+        identity = of_standby.taken()
+        told = json.loads(of_standby.dr.get(identity, "backup.json"))
+        assert (told["timeline"], told["from_standby"]) == (2, False)
+    finally:
+        standby.stop("immediate")
+
+
 # -- What is refused, before anything is written.
 
 

@@ -19,6 +19,7 @@ from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_state import RecoveryPhase
 from walconsole.domain.recovery.recover_target import IN_PLACE, RecoverTo, read_into, read_target
 from walconsole.domain.standing.model import Level
+from walconsole.errors import ProvisionError
 from walconsole.provision.recovering.catalogue import onwards, to_the_pause
 from walconsole.provision.recovering.recovery import Recovery
 
@@ -91,3 +92,36 @@ async def test_in_its_place_to_a_transaction_then_into_a_folder_to_a_restore_poi
     assert names(old) >= {"PG_VERSION", "base"}, "the old files stay"
     for role in BucketRole:
         assert {key.split(".")[0] for key in stage.objects(role)} >= {"00000002", "00000003"}
+
+
+async def test_what_does_not_start_says_why_and_starts_once_it_is_mended(stage: Stage) -> None:
+    """Promoted, and in its folder: huge pages that this host has not, then modes; and a file it includes."""
+    server = stage.cluster
+    server.sql("CREATE TABLE orders AS SELECT generate_series(1, 100) AS n")
+    lsn = text_of(server, "SELECT pg_current_wal_insert_lsn()")
+    server.sql("DROP TABLE orders")
+    server.sql("SELECT pg_switch_wal()")
+    server.write_config("90_huge.conf", {"huge_pages": "on", "synchronous_standby_names": "gone"})
+    tuned = server.data_dir / "tuned"
+    tuned.write_text("work_mem = '5MB'\n")
+    server.give(tuned)
+    main = server.data_dir / "postgresql.conf"
+    main.write_text(f"{main.read_text()}include 'tuned'\n")
+    folder = server.data_dir.with_name("restored")
+    server.workspace.reaper.take(Ward("pidfile", str(folder / "postmaster.pid")))
+    wish = RecoveryWish(read_target(RecoverTo.LSN, lsn), read_into(str(folder)))
+    recovery = Recovery(stage.site, wish)
+    await ran(stage, to_the_pause(recovery))
+    with pytest.raises(ProvisionError, match=r"does not start: the host lacks .*huge pages .*could not map"):
+        await ran(stage, onwards(recovery, await recovery.state()))
+    (folder / "conf.d/90_huge.conf").write_text("synchronous_standby_names = 'gone'\n")
+    folder.chmod(0o755)
+    with pytest.raises(ProvisionError, match=r"another owner or other modes.*has invalid permissions"):
+        await ran(stage, onwards(recovery, await recovery.state()))
+    folder.chmod(0o700)
+    told = await ran(stage, onwards(recovery, await recovery.state()))
+    assert "EVERY COMMIT WAITS for standbys" in told
+    old, server.data_dir = server.data_dir, folder  # which the fixture stops
+    assert (await recovery.state()).phase is RecoveryPhase.DONE
+    assert (orders(server), text_of(server, "SHOW work_mem")) == (100, "5MB")
+    assert names(old) >= {"PG_VERSION", "base"}

@@ -8,6 +8,7 @@ import pytest
 from tests.integration.drill_parts import CHOICES
 from tests.integration.test_recover_script import Recoveries, recoveries
 from tests.servers.archived import fill_segment, wait_archived
+from walconsole.domain.recovery.recover_state import RecoveryPhase
 from walconsole.droplet.rendering import recover_script
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300), pytest.mark.long]
@@ -50,3 +51,25 @@ def test_a_locale_that_the_host_lacks_is_told_and_not_waited_for(recoveries: Rec
     ended = recoveries.run("replay", "latest")
     assert ended.status == 1, ended.stderr
     assert "a locale of its databases is not on this host" in ended.stderr
+
+
+def test_limits_that_were_raised_after_the_base_backup_are_no_target(recoveries: Recoveries) -> None:
+    """A server whose limits are lower pauses there, from 14 on; the recovery goes on with higher ones."""
+    server, backups = recoveries.server, recoveries.backups
+    server.sql("CREATE TABLE kept AS SELECT 17 AS n")
+    taken = backups.taken()
+    for setting in ("max_connections", "max_worker_processes"):
+        server.write_config(f"70_{setting}.conf", {setting: "150"})
+        server.restart()
+        server.sql("INSERT INTO kept SELECT max(n) + 1 FROM kept")
+    ((lsn,),) = server.sql("SELECT pg_current_wal_insert_lsn()")
+    server.sql("DROP TABLE kept")
+    wait_archived(server, [fill_segment(server)])
+    aim = ("lsn", str(lsn), "off")
+    recoveries.begin("20261128T140200Z", *aim, backup=taken)
+    recoveries.goes_well("restore")
+    recoveries.goes_well("replay", *aim)
+    assert recoveries.ask("SELECT string_agg(n::text, ' ' ORDER BY n) FROM kept") == "17 18 19"
+    assert recoveries.ask("SHOW max_connections") == recoveries.ask("SHOW max_worker_processes") == "150"
+    assert recoveries.state.phase is RecoveryPhase.PAUSED
+    recoveries.goes_well("promote")

@@ -39,7 +39,8 @@ stay_inside() {
     done
 }
 
-# configure: none of the old server's settings but what the control file demands, and what it loads as far as it is here.
+# configure: none of the old server's settings but what the control file demands, and what it loads as far as it is here. Opened
+# for writing, as a recovery's is in the end, it must not go on with the old server's subscriptions.
 configure() {
     stay_inside
     rm -f -- "$data/standby.signal" "$data/recovery.signal"
@@ -82,6 +83,7 @@ logging_collector = off
 log_destination = stderr
 log_min_messages = warning
 max_parallel_workers_per_gather = 0
+max_logical_replication_workers = 0
 ssl = off
 SETTINGS
     } >"$place/postgresql.conf"; then end 1 "not drilled: $place cannot be written"; fi
@@ -118,6 +120,26 @@ AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')") || return 0
     esac
 }
 
+# outgrow: where it paused, or ended, since the server that wrote the WAL was given higher limits after the base backup: that is
+# no target. By then its control file has them, with which it is started once more.
+grown=0
+outgrow() {
+    lower=$(grep -E 'is a lower setting than on the (primary|master) server' "$place/log" | tail -n 1)
+    [ -n "$lower" ] || return 1
+    [ "$grown" -lt 20 ] || verdict cannot limits "$its_server has lower limits than the one that wrote the WAL: $(plain "$lower")"
+    grown=$((grown + 1))
+    for patiently in $(seq 600); do
+        lives "$server" || break
+        [ $((patiently % 100)) != 1 ] || kill -s INT "$server" 2>/dev/null
+        [ "$patiently" != 500 ] || kill -s QUIT "$server" 2>/dev/null
+        sleep 0.1
+    done
+    "$bin/pg_controldata" "$data" >"$temp/control" 2>&1 ||
+        verdict cannot limits "its control file cannot be read: $(plain "$(cat "$temp/control")")"
+    configure
+    start_server
+}
+
 # replay: until the server pauses at the target. It is followed itself: it answers long before its recovery has ended, and
 # may still fail.
 replay() {
@@ -125,10 +147,10 @@ replay() {
     start_server
     paused="pg_is_wal_replay_paused()"
     [ "$version" -lt 140000 ] || paused="pg_get_wal_replay_pause_state() = 'paused'"
-    while lives "$server"; do
+    while lives "$server" || outgrow; do
         is=$(drill_ask "SELECT pg_is_in_recovery(), $paused") || { judge_answer "$is"; is=''; }
         case $is in
-            't|t') return 0 ;;
+            't|t') outgrow || return 0 ;;
             f*) verdict failed not-reached "$its_server ended its recovery before the target" ;;
         esac
         sleep 0.2
@@ -136,13 +158,21 @@ replay() {
     judge_log
 }
 
-# judge_answer TEXT: what no later question changes. A locale that the host lacks lets the server run, and nobody in.
+# judge_answer TEXT: why a server that runs lets nobody in, which the same question again and again would not change. A locale
+# that the host lacks does so, a file that its backends may not read, and whatever it says without an end.
+turned_away=0
 judge_answer() {
     case $1 in
         *'is incompatible with operating system'*)
             verdict cannot missing-locale "a locale of its databases is not on this host (locale-gen makes it): $(plain "$1")"
             ;;
+        *': Permission denied'*)
+            verdict cannot wrong-modes "$its_server may not read what was restored, by its owner or its modes: $(plain "$1")"
+            ;;
+        *'FATAL:  the database system is '*) turned_away=0 ;;
+        *FATAL:*) turned_away=$((turned_away + 1)) ;;
     esac
+    [ "$turned_away" -lt 60 ] || verdict cannot lets-nobody-in "$its_server lets nobody in: $(plain "$1")"
 }
 
 # judge_room: without room nothing can be unpacked either, and looks damaged.

@@ -348,10 +348,14 @@ replay_on() {
     paused="pg_is_wal_replay_paused()"
     [ "$version" -lt 140000 ] || paused="pg_get_wal_replay_pause_state() = 'paused'"
     same='' since=0
-    while lives "$server"; do
+    while lives "$server" || outgrow; do
         is=$(drill_ask "SELECT pg_is_in_recovery(), $paused, pg_last_wal_replay_lsn()") || { judge_answer "$is"; is=''; }
         case $is in
             't|t|'*)
+                if outgrow; then
+                    same='' since=0
+                    continue
+                fi
                 echo paused >"$temp/how"
                 return 0
                 ;;

@@ -195,15 +195,21 @@ class TakeOver:
         site = site_of(self._site, state)
         said = await psql(
             site,
-            "SELECT current_setting('data_directory'), pg_is_in_recovery(), current_setting('archive_mode')",
+            "SELECT current_setting('data_directory'), pg_is_in_recovery(), current_setting('archive_mode'),"
+            " current_setting('synchronous_standby_names')",
         )
-        directory, recovering, archiving = (*said.split("\t"), "", "")[:3]
+        directory, recovering, archiving, waits_for = (*said.split("\t"), "", "", "")[:4]
         if directory.rstrip("/") != state.tree or recovering != "f":
             raise ProvisionError(
                 "asking the recovered server", f"it says {directory}, in recovery: {recovering}"
             )
         yield Proved(f"it runs in {directory}, takes writes, archive_mode is {archiving}")
         yield Printed(await self._told(state, site))
+        if waits_for.strip():
+            yield Printed(
+                "EVERY COMMIT WAITS for standbys that are not there yet (synchronous_standby_names = "
+                f"'{waits_for}'): until they are made anew, set it to '' by ALTER SYSTEM, and reload"
+            )
 
     async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
         """By hand: docs/recovery.md."""
