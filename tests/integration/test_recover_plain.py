@@ -94,6 +94,7 @@ async def test_in_its_place_to_a_transaction_then_into_a_folder_to_a_restore_poi
         assert {key.split(".")[0] for key in stage.objects(role)} >= {"00000002", "00000003"}
 
 
+@pytest.mark.long
 async def test_what_does_not_start_says_why_and_starts_once_it_is_mended(stage: Stage) -> None:
     """Promoted, and in its folder: huge pages that this host has not, then modes; and a file it includes."""
     server = stage.cluster
