@@ -130,6 +130,7 @@ def test_a_name_without_a_suffix_does_not_hide_the_format(suffix: str) -> None:
         ("gpg", "encrypted"),
         ("age", "encrypted"),
         ("zst.gpg", "encrypted"),
+        ("zst.bin", "rclone crypt"),
     ],
 )
 def test_what_is_not_read_here_says_why(suffix: str, why: str) -> None:

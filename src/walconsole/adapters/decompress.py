@@ -28,6 +28,7 @@ _CANNOT = {
     "age": "it is encrypted (age)",
     "aes": "it is encrypted",
     "enc": "it is encrypted",
+    "bin": "it is encrypted (rclone crypt)",
 }
 
 
