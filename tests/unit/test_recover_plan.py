@@ -176,6 +176,12 @@ def test_is_known_before_it_is_tried(
     assert why in " ".join(each.text for each in plan.refusals)
 
 
+def test_a_path_that_the_script_does_not_handle_is_refused_before_anything_is_made() -> None:
+    plan = planned(LATEST, host=replace(HOST, data="/srv/my data/15"))
+    assert "/srv/my data/15 has signs" in plan.refusals[0].text
+    assert planned(LATEST, host=replace(HOST, data="/srv/my-data_@1/15,a:b")).possible
+
+
 def test_a_backup_on_the_other_branch_is_not_begun_with() -> None:
     plan = planned(replace(LATEST, timeline=2), BRANCH)
     assert plan.backup == OLD, "the newer one is on the branch that was left"

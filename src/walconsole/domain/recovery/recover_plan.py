@@ -3,6 +3,7 @@
 Pure. What is known of the archive is a Recoverability; of the host, what it was asked for (RecoveryHost).
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,8 +23,11 @@ from walconsole.domain.recovery.target_judgement import (
     Trap,
     judged_target,
 )
+from walconsole.domain.redaction import safe
 from walconsole.domain.units import bytes_text, plural
 
+_HANDLED = re.compile(r"[-A-Za-z0-9/._+@,:]*", re.ASCII)
+"""Paths that the script takes (`begin`): it works with words."""
 _COPIES = {BucketRole.PRIMARY: "the primary", BucketRole.DR: "DR"}
 
 
@@ -265,6 +269,11 @@ def _place_refused(place: RecoveryPlace, host: RecoveryHost) -> Iterator[Concern
             "the old cluster is not known on this host: neither its configuration nor its data directory",
             "name it in the profile (cluster), or recover into a folder: --into /PATH",
         )
+    if not _HANDLED.fullmatch(host.data):
+        yield Concern(
+            f"the name of {safe(host.data)} has signs that the recovery's script does not handle",
+            "recover by hand: docs/recovery.md; or give its cluster a plain name",
+        )
     if host.crowded:
         where = place.folder or f"anything beside {host.data}"
         yield Concern(
@@ -278,20 +287,24 @@ def _place_refused(place: RecoveryPlace, host: RecoveryHost) -> Iterator[Concern
             f"{host.data} cannot be moved aside in one step: {host.fixed}",
             "recover beside it: --into VERSION/NAME, or --into /PATH",
         )
-    if place.cluster is None:
-        return
+    if place.cluster is not None:
+        yield from _name_refused(place.cluster, host)
+
+
+def _name_refused(name: ClusterName, host: RecoveryHost) -> Iterator[Concern]:
+    """Of a new cluster as Debian has it."""
     if host.cluster is None:
         yield Concern(
             "the old cluster is none of Debian's: a new one has no name here",
             "recover into a folder (--into /PATH), or in its place (--in-place)",
         )
-    elif place.cluster.version != host.cluster.version:
+    elif name.version != host.cluster.version:
         yield Concern(
             f"a base backup of {host.cluster.version} starts with {host.cluster.version} alone",
-            f"--into {host.cluster.version}/{place.cluster.name}",
+            f"--into {host.cluster.version}/{name.name}",
         )
-    if place.cluster in host.clusters:
-        yield Concern(f"there is a cluster {place.cluster} on this host", "choose another name")
+    if name in host.clusters:
+        yield Concern(f"there is a cluster {name} on this host", "choose another name")
 
 
 def _refused_there(place: RecoveryPlace, host: RecoveryHost) -> Iterator[Concern]:
