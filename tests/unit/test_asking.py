@@ -3,6 +3,7 @@
 import pytest
 
 from tests.data.exact import faults
+from tests.unit.host_of_files import one
 from walconsole.domain.archivers.asking import of_text
 
 DATA = "/var/lib/postgresql/16/main"
@@ -65,3 +66,28 @@ def test_of_each_tool(command: str, look: str, backup: str) -> None:
     assert own.backup == backup
     for text in filter(None, (own.look, own.backup)):
         assert [fault for fault in faults(text) if "no program" not in fault] == []
+
+
+SCRIPT = '#!/bin/sh\nexport {set}\nexec {aws} --profile wal s3 cp "$1" s3://wal/"$2"\n'
+
+
+@pytest.mark.parametrize(
+    ("assigned", "before"),
+    [
+        ("AWS_PROFILE=x", "env AWS_PROFILE=x "),
+        ("AWS_SHARED_CREDENTIALS_FILE=/etc/wal/keys", "env AWS_SHARED_CREDENTIALS_FILE=/etc/wal/keys "),
+        ("AWS_SECRET_ACCESS_KEY=hunter2hunter2", None),
+        ("AWS_PROFILE=$(cat /etc/who)", None),
+    ],
+)
+def test_a_script_that_makes_the_call_is_never_read_in_for_what_it_sets(
+    assigned: str, before: str | None
+) -> None:
+    """It would archive. What it sets is typed where it may be told; else nothing is offered."""
+    files = {"/usr/local/bin/archive": SCRIPT.format(set=assigned, aws="/opt/aws/bin/aws")}
+    found = one("sh /usr/local/bin/archive %p %f", files).commands
+    if before is None:
+        assert not [*found.named()]
+        return
+    assert found.look == f"{before}/opt/aws/bin/aws s3 ls s3://wal/ --profile wal"
+    assert found.keys == f"{before}/opt/aws/bin/aws configure --profile wal"

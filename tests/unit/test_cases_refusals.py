@@ -327,9 +327,13 @@ def test_any_tools_question_for_the_bucket_is_a_preflight(command: str, words: s
     ("command", "words", "fix"),
     [
         ("s3cmd put %p s3://b/%f", "ERROR: Configuration file not available.",
-         "runuser -l postgres -c 's3cmd --configure'"),
+         "runuser -u postgres -- s3cmd --configure"),
         ("aws s3 cp %p s3://b/%f", "upload failed: Unable to locate credentials",
-         "runuser -l postgres -c 'aws configure'"),
+         "runuser -u postgres -- aws configure"),
+        ("/opt/s3/bin/s3cmd -c /etc/s3cfg put %p s3://b/%f", "ERROR: Configuration file not available.",
+         "runuser -u postgres -- /opt/s3/bin/s3cmd --configure -c /etc/s3cfg"),
+        ("/opt/aws/bin/aws --profile wal s3 cp %p s3://b/%f", "upload failed: Unable to locate credentials",
+         "runuser -u postgres -- /opt/aws/bin/aws configure --profile wal"),
     ],
 )  # fmt: skip
 def test_a_client_without_any_key_is_offered_none_of_a_key_that_lacks_a_grant(

@@ -110,12 +110,12 @@ def _s3_place(asked: _Asked) -> str:
 
 def _aws(asked: _Asked) -> OwnCommands:
     place = _s3_place(asked)
-    return OwnCommands(look=asked.call("s3", "ls", place)) if place else NO_COMMANDS
+    return OwnCommands(asked.call("s3", "ls", place) if place else "", keys=asked.call("configure"))
 
 
 def _s3cmd(asked: _Asked) -> OwnCommands:
     place = _s3_place(asked)
-    return OwnCommands(look=asked.call("ls", place)) if place else NO_COMMANDS
+    return OwnCommands(asked.call("ls", place) if place else "", keys=asked.call("--configure"))
 
 
 def _s5cmd(asked: _Asked) -> OwnCommands:

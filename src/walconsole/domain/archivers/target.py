@@ -134,6 +134,7 @@ class OwnCommands:
     create: str = ""
     upgrade: str = ""
     start: str = ""
+    keys: str = ""
     listed: str = ""
 
     def named(self) -> Iterator[tuple[str, str]]:

@@ -70,12 +70,11 @@ class _Way:
             program = found[0] if found is not None else "envdir"
             return cls(f"{program}{' -e' if program.endswith('chpst') else ''} {quote(folder)} ")
         files = {source.partition(" line ")[0] for source in sources}
-        if len(files) == 1 and (file := files.pop()) in look.seen.files:
+        itself = {"archive_command", call.source.partition(" line ")[0]}
+        if len(files) == 1 and not files & itself and (file := files.pop()) in look.seen.files:
             return cls(shell="bash" if "bash" in command or call.source.startswith("/") else "sh", reads=file)
-        plain = all(found.source == "archive_command" for found in own.values())
-        hidden = any(
-            UNKNOWN in each.value or may_hold_secret(f"{name}={each.value}") for name, each in own.items()
-        )
+        plain = files <= itself  # the script that makes the call is not read in: it would make the call
+        hidden = any(UNKNOWN in each.value or _may_be_secret(name, each.value) for name, each in own.items())
         if not plain or hidden:
             return None
         return cls("env " + "".join(f"{name}={quote(found.value)} " for name, found in own.items()))
@@ -86,6 +85,12 @@ class _Way:
             script = f"set -a; . {quote(self.reads)}; exec {text}"
             return f"{self._shell} -c {quote(script)}"
         return self._before + text
+
+
+def _may_be_secret(name: str, value: str) -> bool:
+    """A path of a file with secrets, as AWS_SHARED_CREDENTIALS_FILE has, is none."""
+    text = f"{name}={value}"
+    return may_hold_secret(text) and not (value.startswith("/") and safe(text) == text)
 
 
 def _as_called(command: str, call: Call, look: Look) -> str:

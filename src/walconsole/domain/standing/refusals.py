@@ -16,11 +16,10 @@ from walconsole.domain.standing.remedies import (
     RclonePlace,
     as_server,
     endpoints,
-    found_copy,
     look_from_droplet,
+    own_command,
     rclone_places,
     runs_rclone,
-    server_user,
     tool_name,
 )
 from walconsole.domain.store.answers import Meaning, meaning_of
@@ -324,21 +323,16 @@ def fixes_for(snapshot: Snapshot, meaning: Meaning, where: str = "", config: str
     return ()
 
 
-_ASKS_FOR_KEYS = {"s3cmd": "s3cmd --configure", "aws": "aws configure"}
-"""Clients' own dialogues: what is typed there stands in no argument."""
-
-
 def _keys_for_its_tool(snapshot: Snapshot, look: tuple[str, ...]) -> tuple[Fix, ...]:
-    """Where a client finds no key at all: its own dialogue writes one, as the server's user."""
-    tool, found = tool_name(snapshot), found_copy(snapshot)
-    asking = _ASKS_FOR_KEYS.get(tool, "")
-    config = found.config if found is not None and tool == "s3cmd" else ""
-    named = f"{asking} -c {quote(config)}" if config and asking else asking
-    writing = f"runuser -l {quote(server_user(snapshot))} -c {quote(named)}"
+    """Where a client finds no key at all: its own dialogue writes one, as the server's user.
+
+    It is called as the archive command calls it: by a bare name it may be another, or on no PATH.
+    """
+    asking, tool = own_command(snapshot, "keys"), tool_name(snapshot)
     return (
         *(
-            [Fix(f"have {tool} ask for its keys, and write them for the server's user", (writing,))]
-            if named
+            [Fix(f"have {tool} ask for its keys, and write them for the server's user", asking)]
+            if asking
             else []
         ),
         *([Fix("see what the server's user is answered", look)] if look else []),
