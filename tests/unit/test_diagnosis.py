@@ -422,6 +422,20 @@ def test_what_keeps_the_archiver_from_being_read_is_said_once_and_briefly(code: 
     assert (finding.severity, finding.remedy) == (Severity.CRITICAL, "what to do")
 
 
+def test_what_would_be_lost_does_not_grow_while_nothing_is_written_or_nobody_sees_it() -> None:
+    failing = healthy(archiver=FAILING)
+
+    def lost(snapshot: Snapshot) -> str:
+        return next(line for story in diagnose(snapshot, NOW + 60).stories for line in story.at_risk)
+
+    assert lost(failing).endswith(", and it grows")
+    silent = failed(failing.archiver, Problem("no answer within 10 s"), NOW + 50, "test", 1.0)
+    unseen = fold(failing, silent, NOW + 60)
+    assert lost(unseen).endswith(" as last seen 1 min 00 s ago")
+    down = fold(unseen, read(Snapshot.host, DOWN), NOW + 60)
+    assert lost(down).endswith("; the server is down, and writes nothing more")
+
+
 def test_a_lost_connection_is_one_finding_and_keeps_what_was_last_seen() -> None:
     snapshot = healthy()
     over_ssh = [slot for slot in SLOTS if slot.through_ssh and slot.need is Need.VERDICT]

@@ -278,6 +278,17 @@ async def test_a_stale_value_is_kept_and_since_when() -> None:
         assert snapshot.link.failing_since is not None
 
 
+async def test_what_gave_up_after_a_while_has_failed_since_it_was_begun() -> None:
+    async def act() -> None:
+        await asyncio.sleep(0.1)
+        raise SshError("ssh", "no answer within 0.1 s")
+
+    async with polling(FakeProbe(act)) as (_, published):
+        snapshot = await published.until(lambda s: s.link.problem)
+        assert snapshot.link.failing_since is not None
+        assert snapshot.taken_at - snapshot.link.failing_since >= 0.09
+
+
 async def test_readings_of_one_turn_are_one_publication() -> None:
     gate = asyncio.Event()
     probes = [

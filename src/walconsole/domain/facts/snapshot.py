@@ -76,8 +76,8 @@ class Reading(Generic[T]):
 
     `read_at` is when `value` was true (None: never read), `source` where it came from in the
     operator's words (`pg_stat_archiver`, `S3 LIST shithub-wal`), `cadence_s` how often it is read.
-    `problem` is set while the last attempt failed; `failing_since` is when the first of the
-    failures in a row was.
+    `problem` is set while the last attempt failed; `failing_since` is when the first of the attempts that
+    failed in a row was begun.
     """
 
     slot: "Slot[T]"
@@ -105,9 +105,9 @@ def succeeded(previous: Reading[T], value: T, at: float, source: str, cadence_s:
     return Reading(previous.slot, source, value, at, cadence_s)
 
 
-def failed(previous: Reading[T], problem: Problem, at: float, source: str, cadence_s: float) -> Reading[T]:
-    """The reading after a failed attempt at `at`: the last value stays, marked as stale."""
-    since = previous.failing_since if previous.problem is not None else at
+def failed(previous: Reading[T], problem: Problem, began: float, source: str, cadence_s: float) -> Reading[T]:
+    """The reading after an attempt that was begun at `began` and failed: the last value stays, as stale."""
+    since = previous.failing_since if previous.problem is not None else began
     return Reading(
         previous.slot,
         previous.source if previous.value is not None else source,

@@ -7,7 +7,8 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import gap_text, held_by_other, lost_text, settled
 from walconsole.domain.standing.mode import FailureMode, Risk
 from walconsole.domain.standing.model import Finding, Level, Story
-from walconsole.domain.units import bytes_text, plural, whole_duration_text
+from walconsole.domain.standing.unreachable import is_down
+from walconsole.domain.units import age_text, bytes_text, plural, whole_duration_text
 
 Modes = Mapping[str, FailureMode]
 """By id."""
@@ -122,9 +123,20 @@ def _recovery_point(assessment: Assessment, *, stopped: bool) -> Iterator[str]:
         yield "lost with the disk now: everything: nothing is known to be in the archive"
         return
     span = "" if lost.seconds is None else f", {whole_duration_text(lost.seconds)} of writes"
-    growing = ", and it grows" if stopped else ""
+    growing = _grows(assessment) if stopped else ""
     segments = plural(lost.segments, "segment")
     yield f"lost with the disk now: {bytes_text(lost.bytes)}{span} ({segments}){growing}"
+
+
+def _grows(assessment: Assessment) -> str:
+    """Whether it becomes more: not while nothing is written, nor where nobody sees it."""
+    snapshot = assessment.snapshot
+    if is_down(snapshot):
+        return "; the server is down, and writes nothing more"
+    if snapshot.archiver.problem is None:
+        return ", and it grows"
+    age = snapshot.archiver.age_s(assessment.now)
+    return "" if age is None else f" as last seen {age_text(age)}"
 
 
 def _disk(assessment: Assessment) -> Iterator[str]:

@@ -42,6 +42,12 @@ def server_state(snapshot: Snapshot) -> ServerState:
     return cluster.state if cluster is not None else ServerState.UNKNOWN
 
 
+def is_down(snapshot: Snapshot) -> bool:
+    """Whether the server does not answer, and the host's own processes show that none runs."""
+    cluster = _cluster(snapshot)
+    return snapshot.archiver.problem is not None and cluster is not None and not cluster.running
+
+
 def started_for_s(snapshot: Snapshot, now: float) -> float | None:
     """How long the observed server's first process has been there, seconds; None where that is not known."""
     cluster, host = _cluster(snapshot), snapshot.host.value

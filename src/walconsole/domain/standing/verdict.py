@@ -28,6 +28,7 @@ from walconsole.domain.standing.streaming import (
 from walconsole.domain.standing.unreachable import (
     CANNOT_CONNECT_NOW,
     LINK_CODES,
+    is_down,
     link_problem,
     server_state,
     started_for_s,
@@ -87,8 +88,6 @@ def _unseen(assessment: Assessment) -> Verdict | None:
     problem = snapshot.archiver.problem
     if problem is not None and problem.code not in LINK_CODES:
         since = snapshot.archiver.failing_since
-        host = snapshot.host.value
-        down = host is not None and host.cluster is not None and not host.cluster.running
         disk = snapshot.wal_disk.value
         if disk is not None and disk.read_only and snapshot.wal_disk.problem is None:
             text = f"the file system of pg_wal is READ-ONLY, and PostgreSQL does not answer{_for(since, now)}"
@@ -99,7 +98,8 @@ def _unseen(assessment: Assessment) -> Verdict | None:
                 f"PostgreSQL runs in single-user mode{lasts}: nothing is archived, and nobody else is let in"
             )
             return Verdict(Level.CRITICAL, text)
-        if down and snapshot.host.problem is None:
+        if is_down(snapshot):
+            host = snapshot.host.value
             text = f"PostgreSQL is DOWN{_for(since, now)}: nothing is written and nothing is archived"
             if host is not None and host.running_beside:  # one on a port of its own, beside Debian's idle one
                 beside = f"{host.cluster}; {host.running_beside[0]} runs beside it"

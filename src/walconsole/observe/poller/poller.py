@@ -215,7 +215,8 @@ def _readings(
         previous = fact.slot.of(snapshot)
         cadence_s = (fact.cadence_s or probe.cadence_s) * rounds.schedule.pace
         if isinstance(fact.value, Problem):
-            reading = failed(previous, fact.value, fact.read_at, fact.source, cadence_s)
+            began = min(fact.read_at, rounds.began)  # what gives up after 10 s has been silent for 10 s
+            reading = failed(previous, fact.value, began, fact.source, cadence_s)
         else:
             reading = succeeded(previous, fact.value, fact.read_at, fact.source, cadence_s)
         readings.append(reading)
@@ -223,7 +224,7 @@ def _readings(
 
 
 class _Rounds:
-    """One probe's attempts, one after another. `problem` is why the last one failed."""
+    """One probe's attempts, one after another. `problem` is why the last failed, `began` its beginning."""
 
     def __init__(
         self,
@@ -237,7 +238,7 @@ class _Rounds:
         self._patience, self._late = patience, late
         self.problem: Problem | None = None
         self.schedule = Schedule(probe.cadence_s, due=clock.monotonic())
-        self._clock = clock
+        self._clock, self.began = clock, clock.now()
         self._attempted = attempted
         self._paused = False
         self._once_though_paused = False
@@ -254,7 +255,7 @@ class _Rounds:
         """Attempt whenever it is due, until cancelled."""
         while True:
             await self._until_due()
-            self._woken = False
+            self._woken, self.began = False, self._clock.now()
             outcome = await self._attempt()
             before, self.problem = self.problem, _problem_in(outcome)
             self._plan()
