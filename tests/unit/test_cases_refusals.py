@@ -32,6 +32,10 @@ REGION, CLOCK, SLOW = (
     "asks the archiver to slow down",
 )
 UNREACHED = "cannot be reached"
+ENCRYPTS, PROXIED = (
+    "cannot encrypt what the archiver uploads",
+    "the proxy that the archiver's environment names",
+)
 
 WORDS: list[tuple[str, str, str, str]] = [
     # tool and store, its words, the failure mode, a part of the title
@@ -183,6 +187,62 @@ WORDS: list[tuple[str, str, str, str]] = [
     ("mc, drives",
      "mc: <ERROR> Failed to copy `x`. Write failed. Insufficient number of drives online",
      "throttled", "cannot serve"),
+    ("aws, KMS disabled",
+     "An error occurred (KMS.DisabledException) when calling the PutObject operation: arn:aws:kms:x:1:key/a "
+     "is disabled.", "store-error", ENCRYPTS),
+    ("rclone, KMS pending deletion",
+     "operation error S3: PutObject, https response error StatusCode: 400, api error "
+     "KMS.KMSInvalidStateException: arn:aws:kms:x:1:key/a is pending deletion.", "store-error", ENCRYPTS),
+    ("aws, KMS denied",
+     "An error occurred (AccessDenied) when calling the PutObject operation: User: arn:aws:iam::1:user/w is "
+     "not authorized to perform: kms:GenerateDataKey on resource: arn:aws:kms:x:1:key/a because no "
+     "identity-based policy allows it", "store-error", ENCRYPTS),
+    ("aws, a bucket's policy that wants MFA",
+     "An error occurred (AccessDenied) when calling the PutObject operation: User: arn:aws:iam::1:user/w is "
+     "not authorized to perform: s3:PutObject on resource: \"arn:aws:s3:::b/x\" with an explicit deny in a "
+     "resource-based policy", "key-403", "by a policy"),
+    ("rclone, a boundary",
+     "api error AccessDenied: User: arn:aws:iam::1:user/w is not authorized to perform: s3:PutObject on "
+     "resource: \"x\" with an explicit deny in an identity-based policy", "key-403", "by a policy"),
+    ("aws, object lock",
+     "An error occurred (AccessDenied) when calling the PutObject operation: Access Denied because object "
+     "protected by object lock.", "store-error", "be changed"),
+    ("mc, object lock",
+     "mc: <ERROR> Failed to copy `x`. Object is WORM protected and cannot be overwritten",
+     "store-error", "be changed"),
+    ("aws, a clock that is behind",
+     "An error occurred (SignatureDoesNotMatch) when calling the PutObject operation: Signature not yet "
+     "current: 20260510T101112Z is still later than 20260510T100612Z (20260510T100112Z + 5 min.)",
+     "clock-skew", CLOCK),
+    ("aws, STS and the clock",
+     "InvalidSignatureException: Signature expired: 20260510T101112Z is now earlier than 20260510T101512Z",
+     "clock-skew", CLOCK),
+    ("aws, SSO",
+     "The SSO session associated with this profile has expired or is otherwise invalid. To refresh this SSO "
+     "session run aws sso login with the corresponding profile.", "key-403", EXPIRED),
+    ("aws, MinIO full",
+     "An error occurred (XMinioStorageFull) when calling the PutObject operation: Storage backend has "
+     "reached its minimum free drive threshold.", "store-error", ACCOUNT),
+    ("rclone, a storm of SlowDown",
+     "operation error S3: PutObject, exceeded maximum number of attempts, 10, https response error "
+     "StatusCode: 503, api error SlowDown: Please reduce your request rate.", "throttled", SLOW),
+    ("aws, 504", "An error occurred (504) when calling the PutObject operation (reached max retries: 4): "
+     "Gateway Time-out", "throttled", "cannot serve"),
+    ("aws, proxy", 'Failed to connect to proxy URL: "http://proxy.internal:3128"', "endpoint-wrong", PROXIED),
+    ("rclone, proxy",
+     'Put "https://h/b/x": proxyconnect tcp: dial tcp 10.0.0.5:3128: connect: connection refused',
+     "endpoint-wrong", PROXIED),
+    ("curl, proxy's name", "curl: (5) Could not resolve proxy: proxy.internal", "endpoint-wrong", PROXIED),
+    ("curl, proxy's refusal", "curl: (56) CONNECT tunnel failed, response 403", "endpoint-wrong", PROXIED),
+    ("barman, proxy's password",
+     "ERROR: ('Cannot connect to proxy.', OSError('Tunnel connection failed: 407 Proxy Authentication "
+     "Required'))", "endpoint-wrong", PROXIED),
+    ("rclone, an address of IPv6 alone",
+     'Put "https://h/b/x": dial tcp [2a03:b0c0::1]:443: connect: network is unreachable',
+     "endpoint-wrong", UNREACHED),
+    ("rclone, an authority that the droplet lacks",
+     "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+     "endpoint-wrong", "by TLS"),
     ("uplink",
      "uplink: permission denied: exceeded allowed bandwidth: Exceeded Usage Limit", "store-error", ACCOUNT),
 ]  # fmt: skip
@@ -343,6 +403,24 @@ def test_a_client_without_any_key_is_offered_none_of_a_key_that_lacks_a_grant(
     assert (root.rule, root.fixes[0].commands[0]) == ("key-403", fix)
     assert not {each.step for each in root.fixes} & {"restore-grant", "limited-key", "write-probe"}
     assert "rclone" not in f"{root.title}{root.remedy}{root.fixes}"
+
+
+@pytest.mark.parametrize(
+    ("words", "fix", "command"),
+    [
+        ("AccessDenied: x with an explicit deny in a resource-based policy", "see the bucket's policy",
+         "aws s3api get-bucket-policy --bucket shithub-wal"),
+        ("curl: (5) Could not resolve proxy: p", "see which proxy the server was started with",
+         "xargs -0n1 </proc/"),
+    ],
+)  # fmt: skip
+def test_what_no_new_key_and_no_other_endpoint_mends_is_not_offered_one(
+    words: str, fix: str, command: str
+) -> None:
+    root = root_of(refused(words))
+    assert root.fixes[0].title == fix
+    assert root.fixes[0].commands[0].startswith(command)
+    assert not {each.step for each in root.fixes} & {"restore-grant", "limited-key", "rclone-endpoint"}
 
 
 def test_a_bare_403_for_the_bucket_may_be_a_wrong_key() -> None:

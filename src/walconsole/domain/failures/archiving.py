@@ -20,12 +20,15 @@ from walconsole.domain.standing.archiver import (
 )
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.failure_log import short
+from walconsole.domain.standing.known_words import known_words, look_of
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
 from walconsole.domain.standing.remedies import command_in_force, own_command, runs_rclone
 from walconsole.domain.store.answers import UNREAD_PLACE
 from walconsole.domain.units import age_text, duration_text, plural
+
+_NEVER = "never delete .ready files or segments by hand"
 
 
 def failing(assessment: Assessment) -> Iterator[Finding]:
@@ -53,7 +56,7 @@ def failing(assessment: Assessment) -> Iterator[Finding]:
         Severity.CRITICAL,
         f"archiving fails at {archiver.last_failed_wal}",
         tuple(evidence),
-        "read the command's own words in the log pane; never delete .ready files or segments by hand",
+        f"read the command's own words in the log pane; {_NEVER}",
         Snapshot.archiver,
         "archive_command",
         since=assessment.failing_since,
@@ -139,13 +142,19 @@ def _how_it_ended(assessment: Assessment) -> Iterator[str]:
 
 
 def in_its_own_words(finding: Finding, assessment: Assessment) -> Finding:
-    """A failure whose cause nothing here knows: told by the command's last line, as it is."""
+    """A failure whose cause nothing here knows: told by the command's last line, as it is.
+
+    Where many programs say the same, what helps is known all the same.
+    """
     words = assessment.last_words
     if not words:
         return finding
+    known = known_words(words)
     return replace(
         finding,
         title=f"{finding.title}, and says: {short(words)}",
+        remedy=f"{known.remedy}; {_NEVER}" if known is not None else finding.remedy,
+        fixes=(*(look_of(known, words, assessment.snapshot) if known is not None else ()), *finding.fixes),
         evidence=(
             "no cause is known here for the command's own last line, which is told as it is",
             *finding.evidence,
@@ -275,25 +284,35 @@ def never_archived(assessment: Assessment) -> Iterator[Finding]:
 
 _LONG_OPEN_S = 86_400.0
 """Of writes that a lost disk would take, because nothing ends their segment."""
+_LONG_TIMEOUT_S = 3_600.0
+"""An archive_timeout beyond that bounds little: an hour of writes is what few can do without."""
 
 
 def no_timeout(assessment: Assessment) -> Iterator[Finding]:
-    """archive_timeout = 0: a quiet server may keep hours of writes in an unfinished segment."""
+    """archive_timeout = 0, or hours: a quiet server may keep hours of writes in an unfinished segment."""
     snapshot = assessment.snapshot
-    if archive_timeout_s(snapshot.settings.value) != 0:
+    timeout = archive_timeout_s(snapshot.settings.value)
+    if timeout is None or 0 < timeout <= _LONG_TIMEOUT_S:
         return
     if assessment.state not in (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.NEVER):
         return
     lag = assessment.lag
     open_s = lag.seconds if lag is not None and not lag.idle and not lag.segments else None
     long = open_s is not None and open_s > _LONG_OPEN_S
+    value = duration_text(timeout) if timeout else "0"
+    until = f"or after {value}" if timeout else "and has no time limit"
     yield Finding(
         "no-archive-timeout",
         Severity.WARNING if long else Severity.NOTE,
-        f"what was written in the last {duration_text(open_s)} is in no archive: archive_timeout is 0"
+        f"what was written in the last {duration_text(open_s)} is in no archive: archive_timeout is {value}"
         if long
-        else "archive_timeout is 0: a segment is archived only when it is full",
-        ("what is written to an unfinished segment has no time limit (pg_settings)",),
+        else f"archive_timeout is {value}: "
+        + (
+            f"up to {value} of writes are in no archive"
+            if timeout
+            else "a segment is archived only when it is full"
+        ),
+        (f"what is written to an unfinished segment is archived when that is full, {until} (pg_settings)",),
         "set archive_timeout (60 s at least) if the recovery point must be bounded in time",
         Snapshot.settings,
         "archive_timeout",
@@ -396,8 +415,14 @@ MODES: tuple[FailureMode, ...] = (
         Page(
             title="nothing bounds how old unarchived writes may get",
             symptom="On a quiet server the last success is hours old although something was written.",
-            cause="archive_timeout = 0: a segment is archived when it is full, and not before.",
-            signal="The setting.",
+            cause=(
+                "archive_timeout = 0: a segment is archived when it is full, and not before; or it is hours: "
+                "as much of what is written may be lost with the disk, whatever else is in order."
+            ),
+            signal=(
+                "The setting, 0 or above an hour. A warning once something was written for longer than a day "
+                "that is in no archive."
+            ),
             fix=(
                 "Set archive_timeout (60 s at least; each forced switch stores a segment, most of it "
                 "zeroes, which compression makes small)."

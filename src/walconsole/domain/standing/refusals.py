@@ -7,6 +7,7 @@ from typing import Any
 
 from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
 from walconsole.domain.facts.snapshot import AnySlot, Problem, Reading, Snapshot
+from walconsole.domain.profile import is_folder
 from walconsole.domain.standing.elsewhere import elsewhere
 from walconsole.domain.standing.failure_log import (
     is_commands,
@@ -15,6 +16,7 @@ from walconsole.domain.standing.model import Certainty, Fix
 from walconsole.domain.standing.remedies import (
     RclonePlace,
     as_server,
+    data_directory,
     endpoints,
     look_from_droplet,
     own_command,
@@ -96,6 +98,13 @@ REFUSALS: dict[Meaning, Refusal] = dict.fromkeys(Meaning, _NOT_UNDERSTOOD) | {
         "give the key readwrite on the bucket again",
         "refuses the key: it lacks the grant",
     ),
+    Meaning.POLICY: Refusal(
+        "key-403",
+        "refuses the archiver's key by a policy: an explicit deny, which no grant outweighs",
+        "find the statement that denies it, in the bucket's policy or in the user's, and the condition that "
+        "is not met (an address, MFA, TLS, encryption)",
+        "refuses the key by a policy",
+    ),
     Meaning.KEY_UNKNOWN: Refusal(
         "key-403",
         "does not know the archiver's key: it was revoked, or never was one",
@@ -160,6 +169,13 @@ REFUSALS: dict[Meaning, Refusal] = dict.fromkeys(Meaning, _NOT_UNDERSTOOD) | {
         "it is the store's own fault: look at its status page; the archiver tries again by itself",
         "cannot be read: the store fails by its own account",
     ),
+    Meaning.ENCRYPTION_KEY: Refusal(
+        "store-error",
+        "cannot encrypt what the archiver uploads: the key at its KMS is disabled, deleted, or denied to it",
+        "enable the key at the KMS, let the archiver's user use it (kms:GenerateDataKey, kms:Decrypt), or "
+        "have the bucket encrypt with another; what that key has encrypted cannot be read without it",
+        "cannot be read: the key that it is encrypted with cannot be used",
+    ),
     Meaning.ACCOUNT: _ACCOUNT,
     Meaning.TOO_MANY_BUCKETS: _ACCOUNT,
     Meaning.READ_ONLY: Refusal(
@@ -175,6 +191,13 @@ REFUSALS: dict[Meaning, Refusal] = dict.fromkeys(Meaning, _NOT_UNDERSTOOD) | {
     Meaning.NOT_S3: _UNREACHED,
     Meaning.UNREACHABLE: _UNREACHED,
     Meaning.UNTRUSTED: _UNTRUSTED,
+    Meaning.PROXY: Refusal(
+        "endpoint-wrong",
+        "is not asked: the proxy that the archiver's environment names refuses, or is not there",
+        "look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY where the command sets them and in the postmaster's "
+        "environment, which a reload does not change",
+        "is not reached: a proxy on the way refuses, or is not there",
+    ),
     Meaning.INTERRUPTED: Refusal(
         "endpoint-wrong",
         "waited in vain for the rest of the archiver's request",
@@ -292,6 +315,8 @@ def fixes_for(snapshot: Snapshot, meaning: Meaning, where: str = "", config: str
         )
     if meaning is Meaning.CREDENTIALS_ABSENT and not rclone:
         return _keys_for_its_tool(snapshot, look)  # there is no key that could be granted anything
+    if meaning is Meaning.POLICY:
+        return (*_policies(snapshot), *see_writing(snapshot, where, config))
     if rule == "key-403":
         new = Fix("make a new limited key, and write it into rclone's configuration", look, "limited-key")
         return (
@@ -319,8 +344,33 @@ def fixes_for(snapshot: Snapshot, meaning: Meaning, where: str = "", config: str
             "rclone-endpoint",
             "where the archive shall move to the other place, correct the profile instead",
         )
-        return (*((moved,) if rclone and elsewhere(snapshot) else ()), see_endpoint(snapshot, look))
+        moves = meaning is not Meaning.PROXY and rclone and elsewhere(snapshot)
+        return (*_proxies(snapshot, meaning), *((moved,) if moves else ()), see_endpoint(snapshot, look))
     return ()
+
+
+def _policies(snapshot: Snapshot) -> tuple[Fix, ...]:
+    """The bucket's policy; a user's is its account's to show."""
+    bucket = snapshot.primary.value
+    if bucket is None or is_folder(bucket.bucket):
+        return ()
+    of = f"--bucket {quote(bucket.bucket)} --endpoint-url {quote(bucket.endpoint)}"
+    return (
+        Fix("see the bucket's policy", (f"aws s3api get-bucket-policy {of} --query Policy --output text",)),
+    )
+
+
+def _proxies(snapshot: Snapshot, meaning: Meaning) -> tuple[Fix, ...]:
+    data = data_directory(snapshot)
+    if meaning is not Meaning.PROXY or not data:
+        return ()
+    pid = f'"$(head -n 1 {quote(f"{data}/postmaster.pid")})"'
+    return (
+        Fix(
+            "see which proxy the server was started with",
+            (f"xargs -0n1 </proc/{pid}/environ | grep -i proxy",),
+        ),
+    )
 
 
 def _keys_for_its_tool(snapshot: Snapshot, look: tuple[str, ...]) -> tuple[Fix, ...]:

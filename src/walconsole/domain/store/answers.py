@@ -42,8 +42,10 @@ class Meaning(Enum):
     CREDENTIALS_ABSENT = "the client found no credentials, and asked without or not at all"
     CLOCK_SKEW = "the clocks differ too much"
     NO_PERMISSION = "the key is known, and may not do this"
+    POLICY = "a policy denies it to the key, whatever it is granted"
     REFUSED = "a 403 without a code: key, secret or grant"
     READ_ONLY = "what is there may not be changed, or nothing may be written"
+    ENCRYPTION_KEY = "the key that the store encrypts with cannot be used"
     ACCOUNT = "a quota is used up, or the account is not in order"
     TOO_MANY_BUCKETS = "the account has as many buckets as it may"
     WRONG_REGION = "the bucket is elsewhere, or the signature names another region"
@@ -60,6 +62,7 @@ class Meaning(Enum):
     REQUEST_WRONG = "the store does not take the request as it is written"
     NOT_S3 = "something else than an S3 store answered"
     UNREACHABLE = "there was no answer"
+    PROXY = "a proxy on the way was not reached, or refused"
     UNTRUSTED = "who answers is not trusted: TLS"
     NO_KEY = "it was not asked: there is no key to ask with"
     UNKNOWN = "not known here"
@@ -68,7 +71,7 @@ class Meaning(Enum):
 UNREAD_PLACE = "UnreadPlace"
 """A place that nobody reads here."""
 NO_KEY, UNREACHABLE, TIMED_OUT, TLS, NO_SUCH_HOST = "NoKey", "Unreachable", "Timeout", "Tls", "NoSuchHost"
-NO_CREDENTIALS = "NoCredentials"
+NO_CREDENTIALS, PROXY = "NoCredentials", "Proxy"
 NOT_S3, NOT_WHOLE, BAD_ENDPOINT, FORBIDDEN = "NotS3", "NotWhole", "Endpoint", "Forbidden"
 """Our own words, where no store gave a code."""
 NO_SUCH_FOLDER, FOLDER_DENIED, FOLDER_FAULT = "NoSuchFolder", "FolderDenied", "FolderFault"
@@ -97,7 +100,7 @@ class Row:
 _M = Meaning
 _STATUS = (
     r"(?:status(?: ?code)?[:=]? ?|HTTP(?:/\d(?:\.\d)?)?:? (?:error:? |code:? )?|returned error: "
-    r"|ERROR (?=\d{3}:)|<title>|<h1>)"
+    r"|ERROR (?=\d{3}:)|<title>|<h1>|An error occurred \()"
 )
 """How programs write an HTTP status before its number: the SDKs, curl, wget, a proxy's page."""
 _OF_THE_ACCOUNT = (
@@ -139,6 +142,13 @@ ROWS: tuple[Row, ...] = (
     Row(
         "SignatureDoesNotMatch", _M.SIGNATURE_WRONG, printed=r"request signature we calculated does not match"
     ),
+    Row(
+        "SignatureDoesNotMatch",
+        _M.CLOCK_SKEW,
+        (AWS,),
+        r"Signature (?:not yet current|expired)",
+        r"Signature (?:not yet current|expired): \d",
+    ),
     Row("AccessDenied", _M.SIGNATURE_WRONG, (GARAGE,), r"Invalid signature"),
     Row("InvalidSecretKey", _M.SIGNATURE_WRONG, (CEPH,)),
     Row(
@@ -160,6 +170,7 @@ ROWS: tuple[Row, ...] = (
         "ExpiredToken",
         _M.CREDENTIALS_BAD,
         printed=r"(?:token|credentials?|session) (?:included in the request )?(?:is|are|has|have) expired"
+        r"|SSO session .{0,60}\bexpired"
         r"|provided token (?:is|was) malformed|credential is mal-?formed|invalid_grant"
         r"|AuthenticationFailed|InvalidAuthenticationInfo|(?:bad|expired)_auth_token",  # Azure's, B2's own
     ),
@@ -190,6 +201,13 @@ ROWS: tuple[Row, ...] = (
     Row("AccessDenied", _M.CLOCK_SKEW, (SEAWEEDFS, MINIO), r"Request is not valid yet|Request has expired"),
     Row("InvalidRequest", _M.CLOCK_SKEW, (GARAGE,), r"Date is too old"),
     # What the key may do, and what anyone may.
+    # docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+    Row("AccessDenied", _M.ENCRYPTION_KEY, (AWS,), r"\bkms:\w+"),
+    Row("AccessDenied", _M.POLICY, (AWS,), r"explicit deny in an? "),
+    Row("KMS.DisabledException", _M.ENCRYPTION_KEY),
+    Row("KMS.InvalidKeyUsageException", _M.ENCRYPTION_KEY),
+    Row("KMS.KMSInvalidStateException", _M.ENCRYPTION_KEY),
+    Row("KMS.NotFoundException", _M.ENCRYPTION_KEY),
     Row("AccessDenied", _M.ACCOUNT, (B2, WASABI, CEPH), _OF_THE_ACCOUNT),
     Row(
         "AccessDenied",
@@ -206,7 +224,7 @@ ROWS: tuple[Row, ...] = (
     Row("ObjectUnderActiveHold", _M.READ_ONLY, (GCS,)),
     Row("RetentionPolicyNotMet", _M.READ_ONLY, (GCS,)),
     Row("AccessDenied", _M.READ_ONLY, (AWS,), r"protected by object lock"),
-    Row("InvalidRequest", _M.READ_ONLY, (MINIO,), r"WORM protected"),
+    Row("InvalidRequest", _M.READ_ONLY, (MINIO,), r"WORM protected", r"WORM protected"),
     Row("AccountProblem", _M.ACCOUNT),
     Row("NotSignedUp", _M.ACCOUNT),
     Row("TooManyBuckets", _M.TOO_MANY_BUCKETS),
@@ -312,6 +330,12 @@ ROWS: tuple[Row, ...] = (
         r"|拒绝连接|連線被拒絕",
     ),
     Row(TIMED_OUT, _M.UNREACHABLE, printed=r"i/o timeout|deadline exceeded|timed out|timeout awaiting"),
+    Row(
+        PROXY,
+        _M.PROXY,
+        printed=r"proxyconnect|connect to proxy|resolve proxy|Proxy Authentication Required"
+        r"|CONNECT tunnel failed|Tunnel connection failed|\bproxy .{0,40}(?:refused|unreachable)",
+    ),
     Row(TLS, _M.UNTRUSTED, printed=r"x509:|certificate|tls: |TLS handshake|SSL routines|handshake failure"),
     Row(
         NOT_S3,

@@ -12,6 +12,7 @@ from walconsole.domain.store.answers import NO_SUCH_BUCKET, ROWS, Meaning, meani
 
 _M = Meaning
 _TELLING = (
+    _M.PROXY,
     _M.KEY_UNKNOWN,
     _M.SIGNATURE_WRONG,
     _M.CREDENTIALS_BAD,
@@ -22,6 +23,8 @@ _TELLING = (
     _M.ACCOUNT,
     _M.TOO_MANY_BUCKETS,
     _M.READ_ONLY,
+    _M.ENCRYPTION_KEY,
+    _M.POLICY,
     _M.NO_PERMISSION,
     _M.WRONG_REGION,
     _M.UNTRUSTED,
