@@ -63,7 +63,9 @@ class WalDiskFacts:
     `oldest_ready_at` the oldest one's mtime. `strange_count` is how many files in archive_status are named
     like none that PostgreSQL makes there; they count as nothing. `strangers` names three of them, at most
     sixty characters of each, with ? for what is no letter, digit or one of `._+-`. `read_only` is how its
-    file system is mounted.
+    file system is mounted. `data_filesystem` is the type of the data directory's, empty where `df` tells no
+    types. `gone_count` is how many segments are marked as archived (.done) and are not there, `newest_gone`
+    the highest of them: PostgreSQL takes a segment away together with its mark.
     """
 
     directory: str
@@ -80,6 +82,9 @@ class WalDiskFacts:
     strange_count: int = 0
     strangers: tuple[str, ...] = ()
     read_only: bool | None = None
+    data_filesystem: str = ""
+    gone_count: int = 0
+    newest_gone: str = ""
 
     @property
     def segment_bytes(self) -> int | None:

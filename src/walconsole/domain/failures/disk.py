@@ -5,6 +5,7 @@ from shlex import quote
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.folders import IN_MEMORY
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.trends import DiskOutlook
@@ -37,6 +38,33 @@ def read_only(assessment: Assessment) -> Iterator[Finding]:
                 "where the file system is sound (fsck), mount it to be written again, and start PostgreSQL",
                 (f'mount -o remount,rw "$(findmnt -no TARGET -T {quote(disk.directory)})"',),
                 risk="on a disk that fails it makes worse what could be copied yet",
+            ),
+        ),
+    )
+
+
+def wal_in_memory(assessment: Assessment) -> Iterator[Finding]:
+    """pg_wal on a tmpfs beside data on a disk; a whole cluster in memory is meant to go with the boot."""
+    disk, reading = assessment.snapshot.wal_disk.value, assessment.snapshot.wal_disk
+    if disk is None or disk.filesystem not in IN_MEMORY or not disk.data_filesystem:
+        return
+    if disk.data_filesystem in IN_MEMORY:
+        return
+    yield Finding(
+        "wal-in-memory",
+        Severity.WARNING,
+        "pg_wal is in memory: after a boot or a crash of the host PostgreSQL does not start",
+        (
+            f"{disk.directory} is a {disk.filesystem}, the data directory a {disk.data_filesystem} (df)",
+            "what crash recovery needs is gone then, with all that was written and not archived yet",
+        ),
+        "stop PostgreSQL, move what is in pg_wal to a disk and mount nothing over it, and start it again",
+        Snapshot.wal_disk,
+        proof=(Proof(f"{disk.directory}: {disk.filesystem}", "df", reading.read_at),),
+        fixes=(
+            Fix(
+                "see where it is mounted",
+                (f"findmnt -T {quote(disk.directory)}", "grep -n tmpfs /etc/fstab"),
             ),
         ),
     )
@@ -118,6 +146,33 @@ def strange_files(assessment: Assessment) -> Iterator[Finding]:
 
 
 MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "wal-in-memory",
+        Page(
+            title="pg_wal is in memory",
+            symptom=(
+                "Writes are fast, and all is well, until the host boots or crashes: `could not locate a "
+                "valid checkpoint record`, and the server does not start."
+            ),
+            cause="pg_wal is a tmpfs, or a link to /dev/shm: somebody wanted commits to be fast.",
+            signal=(
+                "The types of the two file systems (`df -T`): pg_wal's is in memory, the data directory's is "
+                "not. Where both are, the cluster is meant to be gone with the boot, and nothing is said."
+            ),
+            fix=(
+                "Move it to a disk while the server is stopped cleanly. `synchronous_commit = off` makes "
+                "commits as fast, and loses less.\n\n"
+                "```\n"
+                "systemctl stop postgresql\n"
+                "cp -a DATA_DIRECTORY/pg_wal/. /var/lib/postgresql/pg_wal.kept/\n"
+                "```"
+            ),
+            never="Do not unmount it before its files were copied: a stopped cluster needs them, too.",
+            source="PostgreSQL's documentation, 28.6 WAL Internals",
+        ),
+        look=wal_in_memory,
+        risk=Risk.DISK,
+    ),
     FailureMode(
         "disk-read-only",
         Page(

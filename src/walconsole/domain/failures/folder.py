@@ -8,6 +8,7 @@ from walconsole.domain.facts.folders import ArchiveFolder
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import is_folder
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.folders import IN_MEMORY
 from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
@@ -17,7 +18,6 @@ from walconsole.domain.units import bytes_text
 _SCARCE_SEGMENTS, _SCARCE_SHARE = 16, 0.05
 _SCARCE_INODES = 1000
 _DEFAULT_SEGMENT = 16 << 20
-_IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 _SYSTEMS_OWN = ("/dev/", "/run/", "/tmp/", "/var/run/", "/var/tmp/")  # noqa: S108  # names of mount points
 
 
@@ -35,7 +35,7 @@ def wrong_folder(assessment: Assessment) -> Iterator[Finding]:
             yield found
         if folder.beside_data and not folder.expected_mount:
             yield _beside(assessment, folder)
-        if folder.filesystem in _IN_MEMORY and not folder.expected_mount:
+        if folder.filesystem in IN_MEMORY and not folder.expected_mount:
             yield _in_memory(assessment, folder)
 
 

@@ -8,9 +8,10 @@ from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import is_enabled
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
-from walconsole.domain.standing.model import Certainty, Finding, Fix, Severity
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import setting_row
 from walconsole.domain.standing.remedies import RELOAD, command_in_force
+from walconsole.domain.units import plural
 
 _PARTS = re.compile(r"&&|\|\||[;&|\n(){}]|\b(?:then|do|else)\b")
 _QUOTES = str.maketrans("", "", "'\"")
@@ -25,17 +26,42 @@ _WRAPPED = re.compile(r"(?:(?:exec|nice|ionice|sudo|timeout|env|time|!|sh|bash|-
 
 
 def taken_away(assessment: Assessment) -> Iterator[Finding]:
-    """By the words of archive_command itself: what a script does with its first argument is not looked at."""
+    """By the words of archive_command itself, and by pg_wal's listing, whatever a script does."""
     snapshot = assessment.snapshot
     settings = snapshot.settings.value
     if settings is None or not is_enabled(settings.value("archive_mode")):
         return
+    seen = tuple(_seen_gone(snapshot))
     for part in _PARTS.split(command_in_force(snapshot)):
         words = _WRAPPED.sub("", part.translate(_QUOTES).strip(), count=1)
         told = _LINKED if _LINKS.match(words) else _MOVED if _MOVERS.match(words) else None
         if told is not None and _SEGMENT.search(words):
-            yield _finding(snapshot, safe(words), *told)
+            yield _finding(
+                snapshot, f"{told[0]} ({safe(words)[:60]})", told[1], seen if told is _MOVED else ()
+            )
             return
+    if seen:
+        yield _finding(snapshot, _MOVED[0], _MOVED[1], seen)
+
+
+_LEAST_GONE = 2
+"""Of one segment the mark may be there still in the moment in which PostgreSQL itself takes it away."""
+
+
+def _seen_gone(snapshot: Snapshot) -> Iterator[Proof]:
+    """Segments that are marked as archived and are not there: PostgreSQL takes both away together.
+
+    Among them the last that was archived: what somebody deleted once leaves its marks for good.
+    """
+    disk, reading, archiver = snapshot.wal_disk.value, snapshot.wal_disk, snapshot.archiver.value
+    if disk is None or reading.problem is not None or disk.gone_count < _LEAST_GONE or archiver is None:
+        return
+    if not archiver.last_archived_wal or disk.newest_gone < archiver.last_archived_wal[:24]:
+        return
+    marked = f"{plural(disk.gone_count, 'segment is', 'segments are')} marked as archived and not there"
+    yield Proof(
+        f"{marked}, the newest {disk.newest_gone}", f"the listing of {disk.directory}", reading.read_at
+    )
 
 
 _MOVED = (
@@ -48,20 +74,26 @@ _LINKED = (
 )
 
 
-def _finding(snapshot: Snapshot, words: str, title: str, why: str) -> Finding:
+def _finding(snapshot: Snapshot, title: str, why: str, seen: tuple[Proof, ...]) -> Finding:
     return Finding(
         "segment-taken-away",
         Severity.CRITICAL,
-        f"{title} ({words[:60]})",
-        (why, "archive_command is to copy: PostgreSQL itself removes what it needs no more"),
+        title,
+        (
+            *(each.text for each in seen),
+            why,
+            "archive_command is to copy: PostgreSQL itself removes what it needs no more",
+        ),
         "have it copy (cp, rsync without --remove-source-files, a client's copy), and reload; then take a "
         "new base backup",
         Snapshot.settings,
         "archive_command",
-        proof=tuple(setting_row(snapshot, "archive_command")),
+        proof=(*seen, *setting_row(snapshot, "archive_command")),
         fixes=(Fix("set one that copies, in the file that sets it, and reload", (RELOAD,)),),
-        certainty=Certainty.LIKELY,
-        surer="is what the archive holds a file of its own? stat -c %h on it says how many names it has",
+        certainty=Certainty.PROVED if seen else Certainty.LIKELY,
+        surer=""
+        if seen
+        else "is what the archive holds a file of its own? stat -c %h on it says how many names it has",
     )
 
 
@@ -81,8 +113,9 @@ MODES: tuple[FailureMode, ...] = (
                 "`cp -l`: the archive's file is pg_wal's own, which is renamed and written over."
             ),
             signal=(
-                "The words of archive_command in force, up to its first such program; scripts are not "
-                "followed for it."
+                "Segments that are marked as archived (.done) and are not in pg_wal: PostgreSQL takes a "
+                "segment away together with its mark. And the words of archive_command in force, up to its "
+                "first such program; scripts are not followed for it."
             ),
             fix="Copy: `cp %p /mnt/wal/%f`. Take a base backup, for what was linked is worth nothing.",
             never="Do not restart the server in immediate mode before it copies and a checkpoint has ended.",

@@ -10,6 +10,8 @@ from walconsole.domain.profile import folder_place, is_folder
 from walconsole.domain.standing.model import Finding
 from walconsole.domain.standing.remedies import command_in_force
 
+IN_MEMORY = frozenset({"tmpfs", "ramfs"})
+"""File systems that are gone with the boot."""
 _WORDS = (
     ("S3 LIST", "find"),
     ("S3 GET", "read over SSH"),

@@ -224,14 +224,16 @@ def read_wal_disk(group: Group, data_directory: str, remedy: str) -> WalDiskFact
     """
     if "wal.df" not in group.raw:
         return None
-    space = _DF.search(group.raw["wal.df"])
-    if space is None:
+    spaces = [*_DF.finditer(group.raw["wal.df"])]
+    if not spaces:
         said = decode(group.raw["wal.df"]).strip().splitlines()
         return Problem(f"df {data_directory}: {said[-1] if said else 'no answer'}", remedy, "Shell")
+    space = spaces[0]
     hidden = (group.text("wal.missing") or "").split("\n")
     missing = [f"{data_directory}/{name}: cannot be read; {remedy}" for name in hidden if name]
     files, oldest = group.integer("wal.files"), group.text("wal.oldest")
     stats = _stats(group.raw.get("stat", b""))
+    gone, _, newest_gone = (group.text("wal.gone") or "").partition("/")
     segment_bytes = next((size for name, (_, size) in stats.items() if "/" not in name), None)
     wal_bytes = 0 if files == 0 else files * segment_bytes if files and segment_bytes else None
     oldest_stat = stats.get(f"archive_status/{oldest}.ready")
@@ -250,6 +252,9 @@ def read_wal_disk(group: Group, data_directory: str, remedy: str) -> WalDiskFact
         strange_count=group.integer("wal.strange") or 0,
         strangers=tuple(name for name in (group.text("wal.strangers") or "").split("/") if name),
         read_only=None if "wal.read_only" not in group.raw else group.raw["wal.read_only"] == b"1",
+        data_filesystem=decode(spaces[1]["type"] or b"") if len(spaces) > 1 else "",
+        gone_count=int(gone) if gone.isdigit() else 0,
+        newest_gone=newest_gone,
     )
 
 

@@ -100,7 +100,8 @@ say_server() {
 
 # count_wal: of the current directory, pg_wal. PostgreSQL archives .history files first, then the
 # smallest name (pgarch.c). What is named like no file of its WAL waits for nobody: it is told apart
-# (-q: a line break in a name makes no second name).
+# (-q: a line break in a name makes no second name). A segment that is marked as archived and was not there
+# before its mark was listed is gone.
 count_wal() {
     if [ ! -r archive_status ] || [ ! -x archive_status ]; then
         say wal.missing archive_status
@@ -120,14 +121,17 @@ count_wal() {
         status && $0 != "" {
             name = $0
             is_ready = sub(/\.ready$/, "", name)
-            if (!is_ready) is_done = sub(/\.done$/, "", name)
-            if (!(is_ready || is_done) || !is_wal(name)) {
+            is_done = is_ready || sub(/\.done$/, "", name)
+            if (!is_done || !is_wal(name)) {
                 name = substr($0, 1, 60)
                 gsub(/[^0-9A-Za-z._+-]/, "?", name)
                 if (strange++ < 3) names = names "/" name
                 next
             }
-            if (!is_ready) next
+            if (!is_ready) {
+                if (length(name) == 24 && !(name in seen)) { gone++; last = name }
+                next
+            }
             ready++
             order = (name ~ /\.history$/ ? 0 : 1) name
             if (first == "" || order < first) first = order
@@ -136,17 +140,19 @@ count_wal() {
         !status && length($0) >= 24 && hex(substr($0, 1, 24)) {
             rest = substr($0, 25)
             if (rest == "" || rest == ".partial") { files++; sample = $0 }
+            seen[$0]
         }
         END {
-            print files + 0, ready + 0, (sample == "" ? "-" : sample), (first == "" ? "-" : substr(first, 2))
-            print strange + 0, names "/"
+            print files + 0, ready + 0, (sample == "" ? "-" : sample), (first == "" ? "-" : substr(first, 2)),
+                strange + 0, names "/", gone "/" last
         }')
     set +f
-    [ $# = 6 ] || return
+    [ $# = 7 ] || return
     say wal.files "$1"
     [ -r archive_status ] && say wal.ready "$2"
     say wal.strange "$5"
     say wal.strangers "$6"
+    say wal.gone "$7"
     sample=$3
     oldest=$4
     [ "$oldest" = - ] || say wal.oldest "$oldest"
@@ -166,7 +172,7 @@ say_wal() {
         target=$1
     fi
     printf '\001wal.df '
-    df -PTk -- "$target" 2>/dev/null || df -Pk -- "$target" 2>&1
+    df -PTk -- "$target" "$1" 2>/dev/null || df -Pk -- "$target" 2>&1
     printf '\000'
     say_stat
 }
