@@ -550,3 +550,36 @@ def test_a_file_of_pg_wal_tells_the_segment_size(
     wal_bytes: int | None, files: int | None, size: int | None
 ) -> None:
     assert wal_disk(wal_bytes=wal_bytes, wal_files=files).segment_bytes == size
+
+
+CUT = "its beginning is whole, and then: it is cut off: the end of what was compressed is not there"
+
+
+@pytest.mark.parametrize("packed", ["whole", "half", "short"])
+async def test_a_segment_in_the_midst_is_seen_to_its_end(packed: str) -> None:
+    """Three of the archive's are, by chance: here there are no more, but its ends."""
+    begins = head(7000000000000000001)
+    segment = begins + bytes(16 * MIB - len(begins))
+    whole = zstandard.compress(segment)
+    contents = {
+        "whole": whole,
+        "half": whole[: len(whole) // 2],
+        "short": zstandard.compress(segment[: 4 * MIB]),
+    }
+    bucket = MemoryBucket(f"{name(number)}.zst" for number in range(1, 4))
+    bucket.contents = dict.fromkeys(bucket.keys, whole) | {f"{name(2)}.zst": contents[packed]}
+    facts = await Bench(bucket).settle()
+    found = facts.sampled[0]
+    assert {each.key for each in facts.sampled} == {f"{name(2)}.zst"}
+    assert (found.name, found.header is None) == (name(2), False)
+    short = f"it unpacks to {4 * MIB:,} bytes, and a segment has {16 * MIB:,}"
+    assert found.problem == {"whole": "", "half": CUT, "short": short}[packed]
+    assert facts.unread == ()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_nothing_lies_between_the_ends_of_a_small_archive(count: int) -> None:
+    bucket = MemoryBucket(name(number) for number in range(1, count + 1))
+    bucket.contents = dict.fromkeys(bucket.keys, head(7000000000000000001))
+    facts = await Bench(bucket).settle()
+    assert (len(facts.identities), facts.sampled) == (2, ())

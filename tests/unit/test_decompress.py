@@ -183,3 +183,18 @@ def test_of_a_beginning_the_frame_tells_it_where_it_names_its_contents_size() ->
 @pytest.mark.parametrize("whole", [True, False])
 def test_of_what_cannot_be_read_nothing_is_told(body: bytes, whole: bool) -> None:
     assert not PLAIN.more_than(f"{NAME}.zst", body, 8, whole=whole)
+
+
+@formats
+def test_all_members_of_an_object_are_read(suffix: str) -> None:
+    """pigz, pbzip2, pixz and pzstd write many; a block of zeroes behind them is none."""
+    if suffix == "lzma":
+        return  # has no members
+    pack = COMPRESSORS[suffix]
+    body = b"".join(pack(SEGMENT[at : at + 300 * KIB]) for at in range(0, len(SEGMENT), 300 * KIB))
+    assert PLAIN.whole(f"{NAME}.{suffix}", body, len(SEGMENT)) == SEGMENT
+    if suffix not in ("zst", "zstd", "lz4"):
+        assert PLAIN.whole(f"{NAME}.{suffix}", body + bytes(512), len(SEGMENT)) == SEGMENT
+    with pytest.raises(ValueError, match=r"cut off|damaged"):
+        PLAIN.whole(f"{NAME}.{suffix}", body[:-20], len(SEGMENT))
+    assert len(PLAIN.first_bytes(f"{NAME}.{suffix}", body, 310 * KIB)) == 310 * KIB

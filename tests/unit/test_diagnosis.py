@@ -145,6 +145,20 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
         {"foreign-writer"},
     ),
     ("its own", {"primary": bucket(identities=(identity(SYSTEM),))}, set()),
+    (
+        "cut short in the midst",
+        {
+            "primary": bucket(
+                sampled=(
+                    replace(
+                        identity(SYSTEM), problem="its beginning is whole, and then: it is cut off: the end"
+                    ),
+                )
+            )
+        },
+        {"damaged-object"},
+    ),
+    ("whole in the midst", {"primary": bucket(sampled=(identity(SYSTEM),))}, set()),
     ("not readable", {"primary": bucket(identities=(identity(None),))}, set()),
     (
         "ahead of the server",

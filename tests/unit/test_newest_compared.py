@@ -11,7 +11,7 @@ from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures import diagnose
 from walconsole.domain.standing.model import Level
-from walconsole.domain.standing.newest import newest_to_compare
+from walconsole.domain.standing.newest import to_compare
 
 NEWEST = "000000010000000000000041"
 NEXT = "000000010000000000000042"
@@ -69,8 +69,8 @@ def test_what_is_alike_or_not_to_be_told_alarms_nobody(facts: ComparedFacts) -> 
     ],
 )
 def test_only_the_newest_of_this_primary_is_compared(snapshot: Snapshot) -> None:
-    assert newest_to_compare(snapshot) is None
+    assert to_compare(snapshot) == ()
 
 
 def test_it_is_compared_while_all_is_well() -> None:
-    assert newest_to_compare(healthy(primary=holding_newest())) == identity()
+    assert to_compare(healthy(primary=holding_newest())) == (identity(),)

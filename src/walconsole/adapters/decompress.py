@@ -38,43 +38,58 @@ class _Stream(Protocol):
     @property
     def eof(self) -> bool: ...
 
+    @property
+    def unused_data(self) -> bytes | None: ...
+
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-def _read(stream: _Stream, body: bytes, limit: int) -> tuple[bytes, bool]:
-    return stream.decompress(body, limit), stream.eof
+def _read(make: Callable[[], _Stream], body: bytes, limit: int) -> tuple[bytes, bool]:
+    """Of all its members, one after another (RFC 1952, 2.2; pbzip2, pixz), zeroes left out."""
+    parts: list[bytes] = []
+    while True:
+        stream = make()
+        parts.append(stream.decompress(body, limit))
+        limit -= len(parts[-1])
+        body = (stream.unused_data or b"").lstrip(b"\0")
+        if not stream.eof or not body or limit <= 0:
+            return b"".join(parts), stream.eof
 
 
 def _gzip(body: bytes, limit: int) -> tuple[bytes, bool]:
-    return _read(zlib.decompressobj(_GZIP), body, limit)
+    return _read(lambda: zlib.decompressobj(_GZIP), body, limit)
 
 
 def _bz2(body: bytes, limit: int) -> tuple[bytes, bool]:
-    return _read(bz2.BZ2Decompressor(), body, limit)
+    return _read(bz2.BZ2Decompressor, body, limit)
 
 
 def _lzma(body: bytes, limit: int) -> tuple[bytes, bool]:
-    return _read(lzma.LZMADecompressor(memlimit=_LZMA_MEMORY), body, limit)
+    return _read(lambda: lzma.LZMADecompressor(memlimit=_LZMA_MEMORY), body, limit)
 
 
 def _lz4(body: bytes, limit: int) -> tuple[bytes, bool]:
     import lz4.frame
 
-    return _read(lz4.frame.LZ4FrameDecompressor(), body, limit)
+    return _read(lz4.frame.LZ4FrameDecompressor, body, limit)
 
 
 def _zstd(body: bytes, limit: int) -> tuple[bytes, bool]:
-    """Fed a little at a time, for its output cannot be bounded otherwise, nor its end be seen."""
+    """Fed a little at a time, for its output cannot be bounded otherwise, nor its end be seen.
+
+    Of all its frames, one after another (RFC 8878, 3.1): pzstd writes many, and some to be skipped.
+    """
     import zstandard
 
-    stream = zstandard.ZstdDecompressor().decompressobj()
-    parts: list[bytes] = []
+    stream, parts, at = zstandard.ZstdDecompressor().decompressobj(), list[bytes](), 0
     try:
-        for at in range(0, len(body), _ZSTD_BYTES):
-            parts.append(stream.decompress(body[at : at + _ZSTD_BYTES]))
+        while at < len(body) and limit > 0:
+            if stream.eof:
+                stream = zstandard.ZstdDecompressor().decompressobj()
+            fed = body[at : at + _ZSTD_BYTES]
+            parts.append(stream.decompress(fed))
             limit -= len(parts[-1])
-            if stream.eof or limit <= 0:
-                break
+            at += len(fed) - len(stream.unused_data)
     except zstandard.ZstdError as error:
         raise ValueError(str(error)) from None
     return b"".join(parts), stream.eof

@@ -13,7 +13,7 @@ from walconsole.domain.patience import Patience
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.folders import is_in_folders
-from walconsole.domain.standing.newest import newest_to_compare
+from walconsole.domain.standing.newest import to_compare
 from walconsole.domain.standing.remedies import has_own_list, has_spool
 from walconsole.domain.standing.retention import is_judgeable
 from walconsole.domain.standing.unseen import unanswered
@@ -202,10 +202,10 @@ def _waits_for_objects(snapshot: Snapshot) -> bool:
             continue
         if bucket.checked_at is None:
             return True
-    newest, compared = newest_to_compare(snapshot), snapshot.compared
-    if newest is None or compared.problem is not None:
+    there, compared = to_compare(snapshot), snapshot.compared
+    if not there or compared.problem is not None:
         return False
-    return compared.value is None or compared.value.object_sha256 != newest.begins
+    return compared.value is None or compared.value.object_sha256 not in {each.begins for each in there}
 
 
 def _asks(snapshot: Snapshot) -> bool:

@@ -352,7 +352,8 @@ class BucketFacts:
     `holding` is the archive's index, from which all else can be computed, `other_holdings` those of the
     others in the bucket. `continuity` follows the timelines by what `histories_read` say; `gaps`,
     `gap_count` and `missing_segments` are those of it that nobody accepted, `accepted_gaps` what an
-    operator marked. `identities` are the heads of the newest and the oldest segment. `progress` is set
+    operator marked. `identities` are the heads of the newest and the oldest segment, `sampled` those of
+    a few between them, chosen by chance. `progress` is set
     while a sweep runs. `checked_at` is when known gaps and the oldest key were last looked at.
     `remembered`: the index was saved by an earlier session, and found to be still this bucket's.
     `unread` says what of all this could not be read, and why.
@@ -402,6 +403,7 @@ class BucketFacts:
     continuity: "Continuity | None" = None
     histories_read: "Mapping[int, TimelineHistory]" = field(default_factory=dict, repr=False)
     identities: "tuple[SegmentIdentity, ...]" = ()
+    sampled: "tuple[SegmentIdentity, ...]" = ()
     accepted_gaps: "tuple[AcceptedGap, ...]" = ()
     repeats: tuple[RepeatedSegment, ...] = ()
     shared: tuple[SharedSegments, ...] = ()

@@ -26,7 +26,7 @@ from walconsole.domain.standing.refusals import (
     of_words,
     phrase_here,
 )
-from walconsole.domain.standing.remedies import archive_by_hand, base_backup, ours_in_force
+from walconsole.domain.standing.remedies import archive_by_hand, base_backup, is_ours, ours_in_force
 from walconsole.domain.standing.slowness import slowness
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.store.answers import FOLDER_CODES, UNREAD_PLACE, Meaning
@@ -116,7 +116,9 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
     if answer.ok is not False:
         return
     command = _command_text(snapshot)
-    frozen = (answer.behind or 0) >= FROZEN_SEGMENTS and _ASYNCHRONOUS.search(command) is not None
+    ours = is_ours(snapshot) and _was_loaded_since(server, archiver)
+    late = (answer.behind or 0) >= FROZEN_SEGMENTS and _ASYNCHRONOUS.search(command) is not None
+    frozen = late and not ours
     newest_at = bucket.newest_at
     yield Finding(
         "archive-frozen" if frozen else "silent-loss",
@@ -126,6 +128,8 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
             "says yes before the store has, and nothing arrives"
             if frozen
             else "says yes and stores nothing there"
+            if not ours
+            else "that was in force then said yes and stored nothing there"
         ),
         (
             f"last_archived_wal = {archiver.last_archived_wal} (pg_stat_archiver)",
@@ -134,7 +138,9 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
         ),
         "look at the queue or spool of the command and at the process that empties it"
         if frozen
-        else "check which bucket and prefix the archive command writes to, and whether it hides errors",
+        else "check which bucket and prefix the archive command writes to, and whether it hides errors"
+        if not ours
+        else "push what is still in pg_wal before it is recycled, then take a base backup for what is lost",
         Snapshot.primary,
         "archive_command",
         since=None if newest_at is None else now - stored_age(bucket, newest_at, now),
@@ -149,7 +155,7 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
             *log_lines(snapshot, (entry for _, entry in assessment.words_of_refusal)),
         ),
         fixes=(
-            *ours_in_force(snapshot, "which never says 0 in vain"),
+            *(() if ours else ours_in_force(snapshot, "which never says 0 in vain")),
             Fix(
                 "push what is still in pg_wal by hand, oldest first",
                 archive_by_hand(snapshot, *filter(None, (archiver.last_archived_wal,))),
@@ -159,6 +165,13 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
         ),
         certainty=Certainty.PROVED,
     )
+
+
+def _was_loaded_since(server: ServerFacts, archiver: ArchiverFacts) -> bool:
+    """Whether the files were read after the last one was archived: another command may have been in force."""
+    if server.loaded_at is None or archiver.last_archived_at is None:
+        return False
+    return archiver.last_archived_at < server.loaded_at
 
 
 _DROPPED = re.compile(r"dropped WAL file ['\"]?([0-9A-F]{24})['\"]? because archive queue exceeded ([\w.]+)")

@@ -1,10 +1,10 @@
 """Whether what is archived can be used, and stays: names, content."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from walconsole.domain.archive.holding import Holding
-from walconsole.domain.archive.page_header import BEGINNING_BYTES
+from walconsole.domain.archive.page_header import BEGINNING_BYTES, SegmentIdentity
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.facts.evidence import ComparedFacts
 from walconsole.domain.facts.observed import BucketFacts
@@ -16,7 +16,7 @@ from walconsole.domain.standing.copies import copies
 from walconsole.domain.standing.folders import object_path
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
-from walconsole.domain.standing.newest import newest_to_compare
+from walconsole.domain.standing.newest import to_compare
 from walconsole.domain.standing.proofs import archiver_row
 from walconsole.domain.standing.remedies import ours_in_force, read_head
 from walconsole.domain.units import plural
@@ -70,11 +70,12 @@ def _is_no_segment(snapshot: Snapshot, name: str) -> bool:
 
 
 def _compared_beginning(snapshot: Snapshot) -> ComparedFacts | None:
-    """The comparison of the newest segment that was archived, where that is still the newest."""
-    newest, compared = newest_to_compare(snapshot), snapshot.compared.value
-    if newest is None or compared is None or not compared.begins_alone:
+    """The comparison of the newest segment that was archived, or of one before it, as they are there now."""
+    compared = snapshot.compared.value
+    if compared is None or not compared.begins_alone:
         return None
-    return compared if (compared.key, compared.object_sha256) == (newest.key, newest.begins) else None
+    now = {(each.key, each.begins) for each in to_compare(snapshot)}
+    return compared if (compared.key, compared.object_sha256) in now else None
 
 
 def _both(snapshot: Snapshot, compared: ComparedFacts) -> Iterator[Proof]:
@@ -128,23 +129,24 @@ def _size(count: int | None) -> str:
 
 _RUNS_TOLD = 8
 _DAMAGED = re.compile(
-    r"it begins with the bytes|nothing but zeroes|XML or HTML|: empty$|its block size|unpacks to more"
+    r"it begins with the bytes|nothing but zeroes|XML or HTML|: empty$|its block size|unpacks to "
+    r"|beginning is whole, and then: "
 )
 
 
 def damaged(assessment: Assessment) -> Iterator[Finding]:
-    """The head of the newest or oldest segment is no WAL, and nothing that a known writer makes of it."""
+    """The newest, the oldest or one of a few between them is no WAL, nor what a known writer makes of it."""
     snapshot = assessment.snapshot
     for copy, reading in copies(snapshot):
         bucket = reading.value
-        heads = bucket.identities if bucket is not None else ()
+        heads = (*bucket.identities, *bucket.sampled) if bucket is not None else ()
         bad = [each for each in heads if _DAMAGED.search(each.problem)]
         if bucket is None or not bad:
             continue
         look = read_head(snapshot, bucket, bad[0].key)
         yield Finding(
             "damaged-object",
-            Severity.WARNING if copy == "DR" else Severity.CRITICAL,
+            Severity.WARNING if copy == "DR" else _damaged_severity(assessment, bad),
             f"what is stored as {bad[0].name} in the {copy} bucket is no "
             + ("WAL" if bad[0].header is None else "segment: no server takes it"),
             tuple(f"{each.key}: {each.problem}" for each in bad),
@@ -156,6 +158,17 @@ def damaged(assessment: Assessment) -> Iterator[Finding]:
             ),
             fixes=(Fix("look at the object, and at others beside it", (look,)),),
         )
+
+
+def _damaged_severity(assessment: Assessment, bad: Sequence[SegmentIdentity]) -> Severity:
+    """A note where all of it is older than what any base backup that can be used needs."""
+    restorable, server = assessment.recovery, assessment.snapshot.server.value
+    found = restorable.found if restorable is not None else None
+    if found is None or server is None or not found.reaches_newest:
+        return Severity.CRITICAL
+    firsts = [each.first for window in found.windows for each in window.backups if each.first is not None]
+    numbers = (Segment.parse(each.name, server.segment_bytes).number for each in bad)
+    return Severity.NOTE if max(numbers) < min(firsts, default=0) else Severity.CRITICAL
 
 
 def torn(assessment: Assessment) -> Iterator[Finding]:
@@ -312,7 +325,9 @@ MODES: tuple[FailureMode, ...] = (
                 "the segment, a file system that came back with zeroes, another program's file."
             ),
             signal=(
-                "The first bytes of the newest and the oldest segment: no WAL page, no known compression. "
+                "The first bytes of the newest and the oldest segment, and of three between them that chance "
+                "chooses: no WAL page, no known compression; and their ends, where they are small enough to "
+                "be read whole (up to 1 MiB). "
                 "Of all others the size in the listing: a segment that is not compressed has exactly "
                 "wal_segment_size bytes, and none has 0. Such a segment counts as missing for what can be "
                 "restored."

@@ -7,11 +7,13 @@ from urllib.parse import SplitResult, urlsplit
 
 from walconsole.domain.archivers.asking import of_text
 from walconsole.domain.archivers.command_words import targets_of
+from walconsole.domain.archivers.discovery import stores_nothing
 from walconsole.domain.archivers.tools import OFF, ArchiveTool, recognise, takes_backups
 from walconsole.domain.facts.evidence import FoundCopy
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import folder_place, is_folder
+from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Fix
 
 _WHOLE_CLUSTER = "reads the whole cluster"
@@ -268,15 +270,25 @@ def base_backup(snapshot: Snapshot, risk: str = _WHOLE_CLUSTER, step: str = "bac
 
 
 def archive_by_hand(snapshot: Snapshot, *names: str) -> tuple[str, ...]:
-    """The archive command in force on these files of pg_wal, as the archiver runs it."""
+    """The archive command in force on these files of pg_wal, as the archiver runs it.
+
+    None of one that stores nothing.
+    """
     command, folder = command_in_force(snapshot), data_directory(snapshot)
-    if command in OFF or not folder:
+    if command in OFF or not folder or by_its_words_stores_nothing(snapshot, command):
         return ()
     filled = (
         command.replace("%%", "\0").replace("%p", f"pg_wal/{name}").replace("%f", name).replace("\0", "%")
         for name in names
     )
     return tuple(as_server(snapshot, f"sh -c {quote(f'cd {quote(folder)} && {text}')}") for text in filled)
+
+
+def by_its_words_stores_nothing(snapshot: Snapshot, command: str) -> bool:
+    """Whether an archive command comes to nothing that stores, by its own words or by its scripts'."""
+    found = snapshot.discovery.value
+    followed = found is not None and found.stores_nothing and found.judged == safe(command)
+    return stores_nothing(command) or followed
 
 
 def copy_missing(snapshot: Snapshot, to: BucketFacts) -> tuple[str, ...]:

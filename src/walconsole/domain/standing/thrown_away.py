@@ -1,12 +1,11 @@
 """Whether the archive command says yes and stores nothing, by its own words and its scripts'."""
 
-from walconsole.domain.archivers.discovery import stores_nothing
 from walconsole.domain.archivers.ending import hides_failure
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import ArchiverState
 from walconsole.domain.standing.exposure import Agreement
-from walconsole.domain.standing.remedies import command_in_force
+from walconsole.domain.standing.remedies import by_its_words_stores_nothing, command_in_force
 from walconsole.domain.standing.streaming import streamed_to
 from walconsole.domain.store.answers import NO_SUCH_FOLDER, Meaning, meaning_of
 
@@ -22,9 +21,7 @@ def thrown_away_by(snapshot: Snapshot, state: ArchiverState, agreement: Agreemen
     if settings is None or settings.value("archive_library") or state not in _SAYS_YES:
         return ""
     command = (settings.value("archive_command") or "").strip()
-    found = snapshot.discovery.value
-    followed = found is not None and found.stores_nothing and found.judged == safe(command)
-    if not (stores_nothing(command) or followed) or streamed_to(snapshot) or agreement.ok:
+    if not by_its_words_stores_nothing(snapshot, command) or streamed_to(snapshot) or agreement.ok:
         return ""
     return command
 

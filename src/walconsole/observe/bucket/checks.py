@@ -9,9 +9,9 @@ from walconsole.domain.archive.key_space import search_keys, segment_of
 from walconsole.domain.archive.layouts import Layout
 from walconsole.domain.recovery.backups import BaseBackup, Completeness
 from walconsole.domain.wal import Segment, WalName, WalNameKind
-from walconsole.observe.bucket.heads import oldest_of
 from walconsole.observe.bucket.locate import locate
 from walconsole.observe.bucket.picture import BucketPicture
+from walconsole.observe.bucket.sampling import oldest_of
 from walconsole.ports import ObjectStore
 
 GAPS_AT_ONCE = 8

@@ -25,7 +25,9 @@ from walconsole.domain.round_trips import ObjectContent
 from walconsole.domain.store.answers import PASSING
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
+from walconsole.observe.bucket.drills import together
 from walconsole.observe.bucket.locate import locate
+from walconsole.observe.bucket.sampling import oldest_of, sampled
 from walconsole.ports import MoreNeededError, ObjectStore, Plain
 
 # -- The same segment under two keys: is it the same content.
@@ -64,6 +66,8 @@ HEAD_BYTES = (4096, 160 * 1024, 1024 * 1024 + 4096, 4 * 1024 * 1024 + 4096)
 
 A plain segment needs the first; gzip and xz too; zstd's blocks are 128 KiB, bzip2's 900, lz4's up to 4 MiB.
 """
+WHOLE_BYTES = HEAD_BYTES[2]
+"""Of a segment from the midst so much is read: those that a forced switch ended are seen whole."""
 _IN_LARGE_BLOCKS = (".zst", ".zstd", ".bz2", ".lz4")
 """Of these the first is too little, but for a segment that was hardly written to."""
 HISTORY_LIMIT = 256 * 1024
@@ -77,6 +81,7 @@ PLACES_COMPARED = 4
 class Heads:
     """What was read. `version` changes with it. `problems` are by key: why that one could not be read.
 
+    `sampled` are segments from the midst, chosen anew after each sweep; None: not yet.
     `doubted` is what a sweep leaves: under the same keys there may be other objects now. They are shown
     as they were until they are read again. `stored` is by key what a listing last said of an object that is
     read, or compared with another, `replaced` are the keys of those that are others since.
@@ -94,6 +99,7 @@ class Heads:
     doubted_histories: set[int] = field(default_factory=set)
     stored: dict[str, StoredObject] = field(default_factory=dict)
     replaced: set[str] = field(default_factory=set)
+    sampled: tuple[SegmentIdentity, ...] | None = None
 
     def watched(self, newest_key: str) -> set[str]:
         """The keys that a listing is asked about; the newest one's before its object is read, too."""
@@ -143,10 +149,11 @@ async def read_heads(
     Raises what the store does where it fails itself.
     """
     await _read_histories(heads, holding, store, plain)
-    await _identify(heads, holding, store, plain, now)
+    await together(_identify(heads, holding, store, plain, now), _sample(heads, holding, store, plain, now))
     await _compare_repeats(heads, holding, store, now)
     await _compare_places(heads, holding, others, store, now)
-    wanted = {*holding.history_keys.values(), *(identity.key for identity in heads.identities)}
+    read = (*heads.identities, *(heads.sampled or ()))
+    wanted = {*holding.history_keys.values(), *(identity.key for identity in read)}
     heads.problems = {key: problem for key, problem in heads.problems.items() if key in wanted}
     wanted |= {holding.newest_key, *(key for repeat in heads.repeats for key in repeat.keys)}
     heads.stored = {key: stored for key, stored in heads.stored.items() if key in wanted}
@@ -198,21 +205,31 @@ async def _identify(heads: Heads, holding: Holding, store: ObjectStore, plain: P
             heads.oldest = await _identity(heads, name, found[0].key, store, plain, now)
 
 
+async def _sample(heads: Heads, holding: Holding, store: ObjectStore, plain: Plain, now: float) -> None:
+    """Once, and after each sweep: others than before. What cannot be read of the archive its ends tell."""
+    if heads.sampled is not None and not heads.doubted:
+        return
+
+    async def identified(segment: Segment) -> SegmentIdentity | None:
+        found = await locate(store, holding, segment, now)
+        name = segment.name(holding.segment_bytes)
+        return await _identity(Heads(), name, found[0].key, store, plain, now, WHOLE_BYTES) if found else None
+
+    heads.sampled = await sampled(holding, heads.sampled or (), identified)
+
+
 def _is_to_be_read(heads: Heads, known: SegmentIdentity | None, name: str) -> bool:
     return known is None or known.name != name or known.key in heads.replaced or heads.doubted
 
 
-def oldest_of(holding: Holding) -> Segment:
-    """The lowest segment of the oldest timeline."""
-    timeline = min(timeline for timeline, runs in holding.timelines.items() if runs.count)
-    return Segment(timeline, holding.timelines[timeline].first)
-
-
 async def _identity(
-    heads: Heads, name: str, key: str, store: ObjectStore, plain: Plain, now: float
+    heads: Heads, name: str, key: str, store: ObjectStore, plain: Plain, now: float, whole_bytes: int = 0
 ) -> SegmentIdentity:
+    """What the object says. One of at most `whole_bytes` is read whole, that its end is seen."""
     try:
         header, content = await read_header(store, plain, key)
+        if content.size is not None and len(content.body) < content.size <= whole_bytes:
+            content = await store.read(key, whole_bytes)
     except ObjectStoreError as error:
         return SegmentIdentity(name, key, now, problem=_object_problem(heads, key, error))
     except ValueError as error:
@@ -223,7 +240,19 @@ async def _identity(
     if plain.more_than(key, content.body, size, whole=whole):
         # a server refuses a file of another size than a segment's (xlogarchive.c, RestoreArchivedFile)
         return SegmentIdentity(name, key, now, header, f"it unpacks to more than a segment, {size:,} bytes")
+    cut = _cut_short(plain, key, content.body, size) if whole else ""
+    if cut:
+        return SegmentIdentity(name, key, now, header, cut)
     return SegmentIdentity(name, key, now, header, begins=_beginning(plain, key, content.body))
+
+
+def _cut_short(plain: Plain, key: str, body: bytes, size: int) -> str:
+    """Why a compressed object that was read whole is no whole segment; one that is not, its size tells."""
+    try:
+        count = len(plain.whole(key, body, size))
+    except ValueError as error:
+        return f"its beginning is whole, and then: {error}"
+    return f"it unpacks to {count:,} bytes, and a segment has {size:,}" if len(body) != count < size else ""
 
 
 def _beginning(plain: Plain, key: str, body: bytes) -> str:

@@ -300,6 +300,7 @@ class BucketPicture:
             other_holdings=self.other_holdings,
             histories_read=self.heads.histories,
             identities=self.heads.identities,
+            sampled=self.heads.sampled or (),
             repeats=self.heads.repeats,
             shared=self.heads.shared,
             progress=self.progress,

@@ -12,7 +12,7 @@ from walconsole.domain.facts.evidence import ComparedFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.standing.archiver import is_failing
-from walconsole.domain.standing.newest import newest_to_compare
+from walconsole.domain.standing.newest import to_compare
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.host.host import HostProbe
@@ -39,7 +39,8 @@ class ComparingProbe:
     """Fills COMPARED for the segment that fails, once for each state of its object.
 
     Which object that is is asked every AGAIN_AFTER_S; what could not be compared is tried again then.
-    While nothing fails, the newest segment's beginning is compared, once for each time it was read.
+    While nothing fails, the beginnings of the newest segment and of some before it are compared, once for
+    each time they were read.
     """
 
     name = SOURCE
@@ -61,7 +62,7 @@ class ComparingProbe:
         self._store, self._reader, self._plain, self._snapshot = store, reader, plain, snapshot
         self._asked: tuple[str, float] | None = None
         self._compared: StoredObject | None = None
-        self._newest: SegmentIdentity | None = None
+        self._seen: frozenset[SegmentIdentity] = frozenset()
 
     def refresh(self) -> None:
         """Compare anew at the next look."""
@@ -85,17 +86,23 @@ class ComparingProbe:
         return [Fact(Snapshot.compared, facts, self._clock.now(), SOURCE)]
 
     async def _compare_newest(self) -> Sequence[Fact]:
-        """The head that was read of it anyway, and as many bytes of the file in pg_wal, if that is there."""
-        newest = newest_to_compare(self._snapshot())
-        if newest is None or newest == self._newest:
+        """The heads that were read of them anyway, and as many bytes of the files in pg_wal that are there:
+        the first that is another, else the newest.
+        """
+        there = to_compare(self._snapshot())
+        if not there or self._seen.issuperset(there):
             return ()
-        self._newest = newest
-        local, _, why_not = await self._local(newest.name, BEGINNING_BYTES)
-        same = None if why_not else local == newest.begins
-        facts = ComparedFacts(
-            newest.name, newest.key, same, local, newest.begins, why=why_not, begins_alone=True
+        found = [await self._compare_beginning(each) for each in there]
+        self._seen = frozenset(there)
+        told = next((each for each in found if each.identical is False), found[0])
+        return [Fact(Snapshot.compared, told, self._clock.now(), SOURCE)]
+
+    async def _compare_beginning(self, stored: SegmentIdentity) -> ComparedFacts:
+        local, _, why_not = await self._local(stored.name, BEGINNING_BYTES)
+        same = None if why_not else local == stored.begins
+        return ComparedFacts(
+            stored.name, stored.key, same, local, stored.begins, why=why_not, begins_alone=True
         )
-        return [Fact(Snapshot.compared, facts, self._clock.now(), SOURCE)]
 
     def _failing_segment(self) -> str | None:
         snapshot = self._snapshot()
