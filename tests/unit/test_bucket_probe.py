@@ -554,8 +554,10 @@ def test_a_file_of_pg_wal_tells_the_segment_size(
 
 CUT = "its beginning is whole, and then: it is cut off: the end of what was compressed is not there"
 
+BEGUN = "it is cut off: all its 30 bytes unpack to no page header"
 
-@pytest.mark.parametrize("packed", ["whole", "half", "short"])
+
+@pytest.mark.parametrize("packed", ["whole", "half", "short", "begun"])
 async def test_a_segment_in_the_midst_is_seen_to_its_end(packed: str) -> None:
     """Three of the archive's are, by chance: here there are no more, but its ends."""
     begins = head(7000000000000000001)
@@ -565,15 +567,16 @@ async def test_a_segment_in_the_midst_is_seen_to_its_end(packed: str) -> None:
         "whole": whole,
         "half": whole[: len(whole) // 2],
         "short": zstandard.compress(segment[: 4 * MIB]),
+        "begun": whole[:30],
     }
     bucket = MemoryBucket(f"{name(number)}.zst" for number in range(1, 4))
     bucket.contents = dict.fromkeys(bucket.keys, whole) | {f"{name(2)}.zst": contents[packed]}
     facts = await Bench(bucket).settle()
     found = facts.sampled[0]
     assert {each.key for each in facts.sampled} == {f"{name(2)}.zst"}
-    assert (found.name, found.header is None) == (name(2), False)
+    assert (found.name, found.header is None) == (name(2), packed == "begun")
     short = f"it unpacks to {4 * MIB:,} bytes, and a segment has {16 * MIB:,}"
-    assert found.problem == {"whole": "", "half": CUT, "short": short}[packed]
+    assert found.problem == {"whole": "", "half": CUT, "short": short, "begun": BEGUN}[packed]
     assert facts.unread == ()
 
 

@@ -130,7 +130,7 @@ def _size(count: int | None) -> str:
 _RUNS_TOLD = 8
 _DAMAGED = re.compile(
     r"it begins with the bytes|nothing but zeroes|XML or HTML|: empty$|its block size|unpacks to "
-    r"|beginning is whole, and then: "
+    r"|beginning is whole, and then: |it is cut off: all its "
 )
 
 

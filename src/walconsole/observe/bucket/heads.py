@@ -276,6 +276,10 @@ async def read_header(store: ObjectStore, plain: Plain, key: str) -> tuple[PageH
             return read_page_header(plain.first_bytes(key, content.body, LONG_HEADER_BYTES)), content
         except MoreNeededError:
             if content.size is not None and content.size <= count:
+                if content.size and segment_suffix(split_key(key)[1]):
+                    raise ValueError(
+                        f"it is cut off: all its {content.size:,} bytes unpack to no page header"
+                    ) from None
                 raise
     content = await store.read(key, longest)
     return read_page_header(plain.first_bytes(key, content.body, LONG_HEADER_BYTES)), content

@@ -1,0 +1,226 @@
+"""What was green, or told by a false cause, until it was brought about by hand: on servers that archive."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.integration.failure_stage import Watched
+from tests.servers.writer import write_script
+from walconsole.domain.standing.model import Certainty, Level, Severity
+
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.timeout(300),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("_table"),
+    pytest.mark.long,
+]
+
+
+@pytest.mark.failure_mode("segment-taken-away")
+async def test_a_script_that_takes_segments_away(console: Watched) -> None:
+    """Its words tell nothing: what is marked as archived is not in pg_wal."""
+    command = console.command.replace("%p", "$1").replace("%f", "$2")
+    script = write_script(console.cluster, "takes", f'{command} && rm -f -- "$1"\n')
+    with console.broken("a script that archives, and removes the segment"):
+        console.config(archive_command=f"{script} %p %f")
+        console.switch(3)
+        story = await console.root("segment-taken-away", evidence="marked as archived", within_s=30)
+        assert story.root.certainty is Certainty.PROVED
+        assert console.diagnosis().verdict.level is Level.CRITICAL
+    console.switch()
+    await console.green("the setting taken back, and one more archived")
+
+
+@contextmanager
+def in_memory(console: Watched, kept: Path) -> Iterator[None]:
+    """pg_wal on a tmpfs, as it was; then on its disk again, as it is then."""
+    pg_wal = console.pg_wal
+    console.cluster.stop()
+    run("cp", "-a", f"{pg_wal}/.", str(kept))
+    run("mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", str(pg_wal))
+    try:
+        run("cp", "-a", f"{kept}/.", str(pg_wal))
+        console.cluster.start()
+        yield
+    finally:
+        console.cluster.stop()
+        shutil.rmtree(kept)
+        run("cp", "-a", f"{pg_wal}/.", str(kept))
+        run("umount", str(pg_wal))
+        for path in pg_wal.iterdir():
+            if path.is_file():
+                path.unlink()
+        run("cp", "-a", f"{kept}/.", str(pg_wal))
+        console.cluster.start()
+
+
+def run(*words: str) -> None:
+    subprocess.run(words, check=True, timeout=60)
+
+
+@pytest.mark.failure_mode("wal-in-memory")
+@pytest.mark.root("only root mounts")
+async def test_pg_wal_in_memory(console: Watched, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    with console.broken("pg_wal on a tmpfs, the data on a disk"), in_memory(console, kept):
+        console.observer.refresh()
+        await console.root("wal-in-memory", evidence="tmpfs", within_s=30)
+        assert console.diagnosis().verdict.level is Level.WARNING
+    console.observer.refresh()
+    await console.green("pg_wal on its disk again")
+
+
+@pytest.mark.failure_mode("damaged-object")
+async def test_half_of_a_compressed_segment_in_the_midst(console: Watched) -> None:
+    """Its size is like others', its beginning is WAL: only its end tells."""
+    names = []
+    for _ in range(6):
+        console.sql(
+            "SELECT pg_logical_emit_message(false, 'filled', string_agg(md5(random()::text), '')) "
+            "FROM generate_series(1, 9000)"
+        )
+        names.append(console.switch())
+    await console.until(lambda: not console.waits(), "all archived", 30)
+    kept = {}
+    with console.broken("halves of compressed segments in mid-archive"):
+        for name in names[1:5]:  # three are read by chance
+            each = f"{name}.zst"
+            kept[each] = console.owner.get_object(Bucket=console.bucket, Key=each)["Body"].read()
+            console.owner.put_object(Bucket=console.bucket, Key=each, Body=kept[each][: len(kept[each]) // 2])
+        console.observer.refresh()
+
+        def found() -> bool:
+            console.observer.refresh()
+            return "damaged-object" in console.rules()
+
+        console.found("damaged-object", await console.until(found, "a segment that is cut off", 60))
+        told = next(each for each in console.diagnosis().findings if each.rule == "damaged-object")
+        assert told.severity is Severity.CRITICAL
+        assert "cut off" in str(told.evidence)
+    for each, whole in kept.items():
+        console.owner.put_object(Bucket=console.bucket, Key=each, Body=whole)
+    console.observer.refresh()
+    await console.green("the whole ones stored again", within_s=60)
+
+
+async def test_what_was_said_yes_to_in_vain_is_not_laid_upon_the_command_that_came_after(
+    console: Watched,
+) -> None:
+    """It was told as one that says yes too early; and the push by hand ran a command that stores nothing."""
+    with console.broken("archive_command = ':'"):
+        console.config(archive_command=":")
+        names = [console.switch() for _ in range(3)]
+        story = await console.root("silent-loss", within_s=20)
+        assert not [each for each in story.root.fixes if each.step == "push-wal" and each.commands]
+    story = await console.root("silent-loss", evidence="that was in force then", within_s=20)
+    push = next(each for each in story.root.fixes if each.step == "push-wal")
+    assert console.command.partition(" ")[0] in push.commands[0]
+    for name in names:
+        console.push(name)
+    console.observer.refresh()
+    await console.green("pushed by hand")
+
+
+@pytest.mark.failure_mode("postgres-unreachable")
+async def test_a_postmaster_whose_pid_file_was_deleted(console: Watched) -> None:
+    """It serves on for up to a minute, and nothing is wrong with archiving; then it ends by itself."""
+    with console.broken("postmaster.pid deleted while the server runs"):
+        (console.cluster.data_dir / "postmaster.pid").unlink()
+        await console.root("postgres-unreachable", within_s=90)
+        await console.until(
+            lambda: console.diagnosis().verdict.text.startswith("PostgreSQL is DOWN"), "DOWN", 20
+        )
+        assert all("and it grows" not in line for each in console.stories() for line in each.at_risk)
+        console.cluster.start()
+    await console.green("started again", within_s=60)
+
+
+@pytest.mark.failure_mode("endpoint-wrong")
+async def test_a_proxy_that_is_not_there(console: Watched) -> None:
+    proxied = "export http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 no_proxy=; "
+    with console.broken("a proxy in the archiver's environment that is not there"):
+        console.config(archive_command=f"{proxied}{console.command}")
+        console.switch()
+        story = await console.root("endpoint-wrong", within_s=40)
+        assert "proxy" in story.root.title
+    await console.green("the setting taken back", within_s=60)
+
+
+FAILING = [
+    (
+        "a share that went away",
+        "echo \"cp: cannot stat '/mnt/x': Stale file handle\" >&2; false",
+        "Stale file handle",
+        "mount the share anew",
+    ),
+    ("too few open files", "ulimit -n 3; cat %p 3>/dev/null 4>&3; false", "fork|open|descriptor", ""),
+]
+
+
+@pytest.mark.failure_mode("failing")
+@pytest.mark.parametrize(("what", "command", "words", "remedy"), FAILING, ids=[one[0] for one in FAILING])
+async def test_what_helps_is_told_beside_its_own_words(
+    console: Watched, what: str, command: str, words: str, remedy: str
+) -> None:
+    with console.broken(what):
+        console.config(archive_command=command.format(console.command))
+        console.switch()
+        story = await console.root("failing", evidence=words, within_s=20)
+        assert remedy in story.root.remedy
+    await console.green("the setting taken back")
+
+
+QUIET = [
+    ("log_min_messages = panic", {"log_min_messages": "panic"}),
+    ("syslog alone", {"log_destination": "syslog"}),
+    ("no prefix", {"log_line_prefix": ""}),
+]
+
+
+@pytest.mark.failure_mode("failing")
+@pytest.mark.parametrize(("what", "settings"), QUIET, ids=[one[0] for one in QUIET])
+async def test_the_words_are_there_however_little_is_logged(
+    console: Watched, what: str, settings: dict[str, str]
+) -> None:
+    with console.broken(f"a command that fails, with {what}"):
+        console.config(**settings, archive_command="echo no tapes >&2; false")
+        console.switch()
+        story = await console.root("failing", within_s=20)
+        await console.until(lambda: "no tapes" in console.stories()[0].root.title, "its words", 20)
+        assert story.root.severity is Severity.CRITICAL
+    await console.green("the setting taken back")
+
+
+HEALTHY = [
+    ("a line break and a percent sign", "test '100%%' = '100%%' \n&& {0}"),
+    ("a child that lives on", "{0} && {{ sleep 5 & }}"),
+    ("a limit that suffices", "ulimit -f unlimited; ulimit -n 256; {0}"),
+]
+
+
+@pytest.mark.parametrize(("what", "command"), HEALTHY, ids=[one[0] for one in HEALTHY])
+async def test_odd_and_healthy_commands_are_silent(console: Watched, what: str, command: str) -> None:
+    with console.broken(what):
+        console.config(archive_command=command.format(console.command))
+        name = console.switch()
+        await console.until(lambda: not console.waits(), f"{name} is archived", 20)
+        await console.green("nothing")
+        await console.stays_green(5)
+
+
+async def test_an_archive_timeout_of_a_day_is_noted(console: Watched) -> None:
+    console.config(archive_timeout="1d")
+    try:
+        await console.until(lambda: "no-archive-timeout" in console.rules(), "the note", 20)
+        told = next(each for each in console.diagnosis().findings if each.rule == "no-archive-timeout")
+        assert told.severity is Severity.NOTE
+        assert "of writes are in no archive" in told.title
+        await console.stays_green()
+    finally:
+        console.config_back()
