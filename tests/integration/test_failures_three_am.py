@@ -1,14 +1,18 @@
 """What was green, or told by a false cause, until it was brought about by hand: on servers that archive."""
 
+import asyncio
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from tests.integration.failure_stage import Watched
+from tests.integration.failure_stage import LATE, Watched
+from tests.servers.fixtures import or_skip
+from tests.servers.programs import find_program
 from tests.servers.writer import write_script
 from walconsole.domain.standing.model import Certainty, Level, Severity
 
@@ -37,18 +41,19 @@ async def test_a_script_that_takes_segments_away(console: Watched) -> None:
 
 
 @contextmanager
-def in_memory(console: Watched, kept: Path) -> Iterator[None]:
-    """pg_wal on a tmpfs, as it was; then on its disk again, as it is then."""
+def in_memory(console: Watched, kept: Path, more_files: int = 10_000) -> Iterator[None]:
+    """pg_wal on a tmpfs, as it was, with room for `more_files`; then on its disk again, as it is then."""
     pg_wal = console.pg_wal
     console.cluster.stop()
     run("cp", "-a", f"{pg_wal}/.", str(kept))
-    run("mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", str(pg_wal))
+    inodes = sum(1 for _ in pg_wal.rglob("*")) + 2 + more_files
+    run("mount", "-t", "tmpfs", "-o", f"size=512m,nr_inodes={inodes}", "tmpfs", str(pg_wal))
     try:
         run("cp", "-a", f"{kept}/.", str(pg_wal))
         console.cluster.start()
         yield
     finally:
-        console.cluster.stop()
+        console.cluster.stop("immediate")
         shutil.rmtree(kept)
         run("cp", "-a", f"{pg_wal}/.", str(kept))
         run("umount", str(pg_wal))
@@ -74,6 +79,26 @@ async def test_pg_wal_in_memory(console: Watched, tmp_path: Path) -> None:
         assert console.diagnosis().verdict.level is Level.WARNING
     console.observer.refresh()
     await console.green("pg_wal on its disk again")
+
+
+@pytest.mark.failure_mode("disk-full")
+@pytest.mark.root("only root mounts")
+async def test_no_inode_is_left_for_pg_wal(console: Watched, tmp_path: Path) -> None:
+    """PostgreSQL panics, and does not start again: its log says why, and that comes first."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    with console.broken("no inode left on pg_wal's file system"), in_memory(console, kept, 8):
+        console.config(archive_command="false", max_wal_size="8MB")
+        with pytest.raises(psycopg.Error):
+            console.switch(20)
+        story = await console.root("disk-full", evidence="No space left on device", within_s=40)
+        assert "no inode left for pg_wal" in story.root.title
+        await console.until(lambda: "postgres-unreachable" in console.chain(), "what follows", 20)
+        assert console.diagnosis().verdict.text.startswith("PostgreSQL is DOWN")
+        (console.cluster.config_dir / "conf.d" / LATE).unlink()
+        run("mount", "-o", "remount,nr_inodes=10000", str(console.pg_wal))
+        console.cluster.start()
+    await console.green("with inodes", within_s=60)
 
 
 @pytest.mark.failure_mode("damaged-object")
@@ -132,7 +157,7 @@ async def test_a_postmaster_whose_pid_file_was_deleted(console: Watched) -> None
     """It serves on for up to a minute, and nothing is wrong with archiving; then it ends by itself."""
     with console.broken("postmaster.pid deleted while the server runs"):
         (console.cluster.data_dir / "postmaster.pid").unlink()
-        await console.root("postgres-unreachable", within_s=90)
+        await console.root("postgres-unreachable", evidence="lock file is invalid", within_s=90)
         await console.until(
             lambda: console.diagnosis().verdict.text.startswith("PostgreSQL is DOWN"), "DOWN", 20
         )
@@ -141,14 +166,32 @@ async def test_a_postmaster_whose_pid_file_was_deleted(console: Watched) -> None
     await console.green("started again", within_s=60)
 
 
+@asynccontextmanager
+async def proxy_that_wants_a_password() -> AsyncIterator[int]:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+
+
 @pytest.mark.failure_mode("endpoint-wrong")
-async def test_a_proxy_that_is_not_there(console: Watched) -> None:
-    proxied = "export http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 no_proxy=; "
-    with console.broken("a proxy in the archiver's environment that is not there"):
-        console.config(archive_command=f"{proxied}{console.command}")
-        console.switch()
-        story = await console.root("endpoint-wrong", within_s=40)
-        assert "proxy" in story.root.title
+async def test_a_proxy_that_refuses(console: Watched) -> None:
+    curl = or_skip(lambda: find_program("curl", server="curl", package="curl"))
+    async with proxy_that_wants_a_password() as port:
+        with console.broken("a proxy that wants a password"):
+            put = f"{curl} -fsS -T %p https://store.invalid/%f"
+            console.config(archive_command=f"https_proxy=http://127.0.0.1:{port} {put}")
+            console.switch()
+            story = await console.root("endpoint-wrong", within_s=40)
+            assert "the proxy that the archiver's environment names" in story.root.title
+            assert "postmaster.pid" in story.root.fixes[0].commands[0]
     await console.green("the setting taken back", within_s=60)
 
 

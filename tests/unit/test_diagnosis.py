@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.data.archiver_log import log_of, stamp
 from tests.data.facts import (
     CLUSTER,
     NOW,
@@ -368,6 +369,56 @@ def test_a_server_that_is_down_is_told_from_one_that_cannot_be_asked() -> None:
     )
     unknown = diagnose(healthy(archiver=refused), NOW).verdict
     assert (unknown.level, unknown.text[:40]) == (Level.UNKNOWN, "cannot tell: PostgreSQL does not answer ")
+
+
+READY = "LOG:  database system is ready to accept connections"
+
+
+@pytest.mark.parametrize(
+    ("lines", "rule", "title"),
+    [
+        (
+            (READY, 'PANIC:  could not create file "pg_wal/xlogtemp.6": No space left on device'),
+            "disk-full",
+            "no space or no inode left for pg_wal: PostgreSQL cannot write, and stops",
+        ),
+        (
+            (
+                READY,
+                "PANIC:  could not locate a valid checkpoint record",
+                "LOG:  database system is shut down",
+            ),
+            "postgres-unreachable",
+            "PostgreSQL is down: could not locate a valid checkpoint record",
+        ),
+        (
+            (
+                READY,
+                "LOG:  performing immediate shutdown because data directory lock file is invalid",
+                "LOG:  received immediate shutdown request",
+                "LOG:  database system is shut down",
+            ),
+            "postgres-unreachable",
+            "PostgreSQL is down: performing immediate shutdown because data directory lock file is invalid",
+        ),
+        (
+            (READY, "LOG:  received fast shutdown request", "LOG:  database system is shut down"),
+            "postgres-unreachable",
+            "PostgreSQL is down: received fast shutdown request",
+        ),
+        (
+            ("PANIC:  could not locate a valid checkpoint record", READY),
+            "postgres-unreachable",
+            "PostgreSQL does not answer",
+        ),
+    ],
+)
+def test_why_a_server_is_down_its_log_says_first(lines: tuple[str, ...], rule: str, title: str) -> None:
+    refused = broken(Snapshot.archiver, "nothing listens", "NoSocket", at=NOW - 12)
+    snapshot = healthy(archiver=refused, host=DOWN)
+    slot, log = log_of([f"{stamp(9)} [77] {line}" for line in lines])
+    root = diagnose(fold(snapshot, read(slot, log), NOW), NOW).stories[0].root
+    assert (root.rule, root.title) == (rule, title)
 
 
 def test_a_server_that_is_down_is_told_how_to_be_started() -> None:

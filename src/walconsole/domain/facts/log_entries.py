@@ -25,7 +25,7 @@ from walconsole.domain.redaction import MASK, safe
 
 LOG_LINE = re.compile(
     r"[Aa]rchiv|No space left|SIGHUP|accept connections|shut down|shutting down|terminated by signal|PANIC"
-    r"|could not load library|reinitializing|rclone|archtemp|/000000"
+    r"|could not load library|lock file is invalid|reinitializing|rclone|archtemp|/000000"
     # The same of other languages, by a stem: bytes of UTF-8, for the script compares bytes.
     r"|arquiv|arkiver|La orden fallida|アーカイブ|არქივ|아카이브|архив|архів|归档|ar[^ ]+iv komutu"
     r"|kein Speicherplatz|No queda espacio|Aucun espace disponible|Spazio esaurito|空き領域が|장치에 남은"
@@ -53,7 +53,12 @@ _KINDS: tuple[tuple[LogKind, re.Pattern[str]], ...] = (
     ),
     (LogKind.CRASHED, pattern(r"all server processes terminated; reinitializing|PANI[CK]:  ")),
     (LogKind.STARTED, languages.STARTED),
-    (LogKind.STOPPED, pattern(r"database system is shut down|received \w+ shutdown request", re.IGNORECASE)),
+    (
+        LogKind.STOPPED,
+        pattern(
+            r"database system is shut down|received \w+ shutdown request|lock file is invalid", re.IGNORECASE
+        ),
+    ),
     (LogKind.RELOADED, languages.RELOADED),
 )
 _ISO = re.compile(

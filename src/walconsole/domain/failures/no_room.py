@@ -9,11 +9,13 @@ from walconsole.domain.facts import log_languages as languages
 from walconsole.domain.facts.evidence import LogEntry, LogKind
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.failure_log import why_ended
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import log_lines
 from walconsole.domain.standing.remedies import is_ours, ours_in_force, server_user
 from walconsole.domain.standing.room import Full, seen_full
+from walconsole.domain.standing.unreachable import is_down
 
 _NEVER = "never delete from pg_wal"
 _QUOTA = re.compile(languages.QUOTA, re.IGNORECASE)
@@ -21,11 +23,17 @@ _ON_ANOTHER_HOST = re.compile(r"\[receiver\]|receiver\.c|^(?:scp|sftp): .*(?:rem
 """rsync's receiving side, and what scp and sftp say of the other host."""
 
 
+_PG_WAL = re.compile(r"[\"'«“]pg_wal/")
+
+
 def disk_full(assessment: Assessment) -> Iterator[Finding]:
     """The log says that a file system is full, and nothing has been archived since."""
     snapshot = assessment.snapshot
     lines = [entry for entry in assessment.newest_lines if entry.kind is LogKind.DISK_FULL]
-    if not lines or not assessment.troubled:
+    ended = why_ended(snapshot) if is_down(snapshot) else None
+    if ended is not None and ended.kind is LogKind.DISK_FULL:
+        lines = [ended]
+    elif not lines or not assessment.troubled:
         return
     told = _told_full(snapshot, lines)
     full = told.seen
@@ -78,6 +86,18 @@ def _told_full(snapshot: Snapshot, lines: Sequence[LogEntry]) -> _ToldFull:
             f"raise the quota of {user} there, or make room among its files",
             Fix("see the quotas, of the user, its groups and the folder's project", asking),
         )
+    if full is None and _PG_WAL.search(lines[-1].text) is not None:
+        disk = snapshot.wal_disk.value
+        where = quote(disk.directory) if disk is not None else ""
+        return _ToldFull(
+            "no space or no inode left for pg_wal: PostgreSQL cannot write, and stops",
+            "see which of the two its file system lacks, and make room there or grow it",
+            Fix(
+                "see what its file system lacks",
+                (f"df -h {where}".rstrip(), f"df -i {where}".rstrip()),
+                risk="never delete anything in pg_wal: the server cannot start without it",
+            ),
+        )
     return _ToldFull(
         f"no {full.what} left on {full.path}, which archiving needs"
         if full is not None
@@ -129,6 +149,6 @@ MODES: tuple[FailureMode, ...] = (
             source="openlibrary#13549",
         ),
         look=disk_full,
-        explains=("failing", "stalled", "permission", "archiver-crash-loop"),
+        explains=("failing", "stalled", "permission", "archiver-crash-loop", "postgres-unreachable"),
     ),
 )

@@ -8,14 +8,17 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.patience import OVERDUE
 from walconsole.domain.postgres_versions import KNOWN, is_newer
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.failure_log import short, why_ended, without_prefix
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
+from walconsole.domain.standing.proofs import log_lines
 from walconsole.domain.standing.remedies import own_command, start_by_hand
 from walconsole.domain.standing.unreachable import (
     CANNOT_CONNECT_NOW,
     LINK_CODES,
     NO_CLUSTER,
     SHELL_CODES,
+    is_down,
     link_problem,
     server_state,
     started_for_s,
@@ -114,11 +117,15 @@ def server_down(assessment: Assessment) -> Iterator[Finding]:
     if beside:
         first = beside[0].port
         remedy += f"; if another one is meant, name it: --cluster {first}, or port = {first} in the profile"
+    why = why_ended(snapshot) if is_down(snapshot) else None
     yield Finding(
         "postgres-unreachable",
         Severity.NOTE if closed and state is ServerState.STANDBY else Severity.CRITICAL,
-        unanswered(problem, snapshot),
+        unanswered(problem, snapshot)
+        if why is None
+        else f"PostgreSQL is down: {short(without_prefix(why.text))}",
         (
+            *([f"{why.text} (the server's log)"] if why is not None else []),
             problem.why,
             *(_state_words(snapshot, now) if closed else ()),
             *lasted,
@@ -126,6 +133,7 @@ def server_down(assessment: Assessment) -> Iterator[Finding]:
         ),
         remedy,
         Snapshot.archiver,
+        proof=tuple(log_lines(snapshot, [why])) if why is not None else (),
         fixes=() if closed else _start_again(snapshot),
     )
 

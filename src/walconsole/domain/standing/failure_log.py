@@ -223,6 +223,28 @@ def last_words(words: Sequence[LogEntry]) -> str:
 _LINE_TOLD = 160
 
 
+_WHY_ENDED = (
+    re.compile(r"PANI[CK]|FATAL|lock file is invalid"),
+    re.compile(r"received \w+ shutdown request"),
+)
+"""The more telling first."""
+
+
+def why_ended(snapshot: Snapshot) -> LogEntry | None:
+    """What the server's log says of why it runs no more, since its last start: the newest line that tells."""
+    log = snapshot.log.value
+    own: list[LogEntry] = []
+    for entry in reversed(log.entries if log is not None else ()):
+        if entry.kind is LogKind.STARTED:
+            break
+        if (
+            entry.kind in (LogKind.DISK_FULL, LogKind.CRASHED, LogKind.STOPPED)
+            and servers_level(entry.text)[0]
+        ):
+            own.append(entry)
+    return next((each for words in _WHY_ENDED for each in own if words.search(each.text)), None)
+
+
 def short(words: str) -> str:
     """The words as a title has room for them."""
     return words if len(words) <= _LINE_TOLD else f"{words[: _LINE_TOLD - 1]}…"

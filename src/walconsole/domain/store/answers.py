@@ -334,7 +334,8 @@ ROWS: tuple[Row, ...] = (
         PROXY,
         _M.PROXY,
         printed=r"proxyconnect|connect to proxy|resolve proxy|Proxy Authentication Required"
-        r"|CONNECT tunnel failed|Tunnel connection failed|\bproxy .{0,40}(?:refused|unreachable)",
+        r"|CONNECT tunnel failed|from proxy after CONNECT"
+        r"|Tunnel connection failed|\bproxy .{0,40}(?:refused|unreachable)",
     ),
     Row(TLS, _M.UNTRUSTED, printed=r"x509:|certificate|tls: |TLS handshake|SSL routines|handshake failure"),
     Row(
