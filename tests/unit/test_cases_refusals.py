@@ -234,6 +234,9 @@ WORDS: list[tuple[str, str, str, str]] = [
      "endpoint-wrong", PROXIED),
     ("curl, proxy's name", "curl: (5) Could not resolve proxy: proxy.internal", "endpoint-wrong", PROXIED),
     ("curl, proxy's refusal", "curl: (56) CONNECT tunnel failed, response 403", "endpoint-wrong", PROXIED),
+    ("curl, a proxy's status", "curl: (22) The requested URL returned error: 407", "endpoint-wrong", PROXIED),
+    ("curl, older, a proxy's status", "curl: (56) Received HTTP code 407 from proxy after CONNECT",
+     "endpoint-wrong", PROXIED),
     ("barman, proxy's password",
      "ERROR: ('Cannot connect to proxy.', OSError('Tunnel connection failed: 407 Proxy Authentication "
      "Required'))", "endpoint-wrong", PROXIED),

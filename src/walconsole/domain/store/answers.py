@@ -333,7 +333,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         PROXY,
         _M.PROXY,
-        printed=r"proxyconnect|connect to proxy|resolve proxy|Proxy Authentication Required"
+        printed=rf"{_STATUS}407\b|proxyconnect|connect to proxy|resolve proxy|Proxy Authentication Required"
         r"|CONNECT tunnel failed|from proxy after CONNECT"
         r"|Tunnel connection failed|\bproxy .{0,40}(?:refused|unreachable)",
     ),
@@ -362,6 +362,7 @@ _BY_STATUS: dict[int, tuple[Meaning, str]] = {
     403: (_M.REFUSED, FORBIDDEN),
     404: (_M.ABSENT, ""),
     405: (_M.UNSUPPORTED, ""),
+    407: (_M.PROXY, ""),
     408: (_M.INTERRUPTED, ""),
     409: (_M.CONFLICT, ""),
     412: (_M.PRECONDITION, ""),
