@@ -15,6 +15,7 @@ from tests.integration.failure_stage import LATE, Watched
 from tests.servers.fixtures import or_skip
 from tests.servers.programs import find_program
 from tests.servers.writer import write_script
+from walconsole.adapters.decompress import PLAIN
 from walconsole.domain.standing.model import Certainty, Level, Severity
 
 pytestmark = [
@@ -133,6 +134,33 @@ async def test_half_of_a_compressed_segment_in_the_midst(console: Watched) -> No
         console.owner.put_object(Bucket=console.bucket, Key=each, Body=whole)
     console.observer.refresh()
     await console.green("the whole ones stored again", within_s=60)
+
+
+@pytest.mark.failure_mode("same-name-different-content")
+async def test_a_clone_that_writes_older_names_alone(console: Watched) -> None:
+    """The newest is the server's own: some before it are compared with pg_wal, chosen by chance."""
+    names = [console.switch() for _ in range(6)]
+    await console.until(lambda: not console.waits(), "all archived", 30)
+    with console.broken("a clone's segments over older ones"):
+        for name in names[1:5]:
+            theirs = bytearray((console.pg_wal / name).read_bytes())
+            theirs[60:80] = bytes(20)
+            console.owner.put_object(
+                Bucket=console.bucket, Key=f"{name}.zst", Body=PLAIN.packed("zst", bytes(theirs))
+            )
+
+        def found() -> bool:
+            console.observer.refresh()
+            return "same-name-different-content" in console.roots()
+
+        seconds = await console.until(found, "another's segment", 60)
+        console.found("same-name-different-content", seconds)
+        assert console.diagnosis().verdict.level is Level.CRITICAL
+    for name in names[1:5]:
+        console.owner.delete_object(Bucket=console.bucket, Key=f"{name}.zst")
+        console.push(name)
+    console.observer.refresh()
+    await console.green("the server's own stored again", within_s=60)
 
 
 async def test_what_was_said_yes_to_in_vain_is_not_laid_upon_the_command_that_came_after(
