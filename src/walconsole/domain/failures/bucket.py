@@ -123,14 +123,7 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
     yield Finding(
         "archive-frozen" if frozen else "silent-loss",
         Severity.CRITICAL,
-        f"{answer.text}: the archive command "
-        + (
-            "says yes before the store has, and nothing arrives"
-            if frozen
-            else "says yes and stores nothing there"
-            if not ours
-            else "that was in force then said yes and stored nothing there"
-        ),
+        f"{answer.text}: the archive command {_IN_VAIN[frozen, ours]}",
         (
             f"last_archived_wal = {archiver.last_archived_wal} (pg_stat_archiver)",
             f"newest in {bucket.bucket} = {bucket.newest_segment or 'none'} (S3 LIST)",
@@ -165,6 +158,14 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
         ),
         certainty=Certainty.PROVED,
     )
+
+
+_IN_VAIN = {
+    (True, False): "says yes before the store has, and nothing arrives",
+    (False, False): "says yes and stores nothing there",
+    (False, True): "that was in force then said yes and stored nothing there",
+}
+"""By whether what it queued stands still, and whether it is walconsole's, which came after it."""
 
 
 def _was_loaded_since(server: ServerFacts, archiver: ArchiverFacts) -> bool:

@@ -20,7 +20,7 @@ from walconsole.domain.standing.newest import to_compare
 from walconsole.domain.standing.proofs import archiver_row
 from walconsole.domain.standing.remedies import ours_in_force, read_head
 from walconsole.domain.units import plural
-from walconsole.domain.wal import Segment
+from walconsole.domain.wal import Segment, wal_name
 
 
 def _compared(snapshot: Snapshot) -> ComparedFacts | None:
@@ -167,8 +167,12 @@ def _damaged_severity(assessment: Assessment, bad: Sequence[SegmentIdentity]) ->
     if found is None or server is None or not found.reaches_newest:
         return Severity.CRITICAL
     firsts = [each.first for window in found.windows for each in window.backups if each.first is not None]
-    numbers = (Segment.parse(each.name, server.segment_bytes).number for each in bad)
-    return Severity.NOTE if max(numbers) < min(firsts, default=0) else Severity.CRITICAL
+    names = [wal_name(each.name, server.segment_bytes) for each in bad]
+    older = (
+        name is not None and name.segment is not None and name.segment.number < min(firsts, default=0)
+        for name in names
+    )
+    return Severity.NOTE if all(older) else Severity.CRITICAL
 
 
 def torn(assessment: Assessment) -> Iterator[Finding]:
