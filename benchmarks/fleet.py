@@ -57,7 +57,7 @@ def measure(clusters: int, seconds: float, presses: int) -> list[Result]:
 def _seen(terminal: Terminal, clusters: int) -> bool:
     terminal.idle(1.0)
     line = terminal.lines()[0]
-    return f"{clusters:,} clusters" in line and "not looked at yet" not in line
+    return f"{clusters:,} clusters" in line and "not yet" not in line
 
 
 def _press(terminal: Terminal, presses: int) -> list[float]:

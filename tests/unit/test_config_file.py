@@ -266,6 +266,14 @@ def test_a_file_that_is_too_large_is_not_read(file: Path) -> None:
         load(file)
 
 
+def test_a_file_of_more_profiles_than_fit_a_mebibyte_is_read(file: Path) -> None:
+    names = [f"c{number:04}" for number in range(40)]
+    remark = "# " + "x" * 30_000 + "\n"
+    file.write_text("".join(f'{remark}[profiles.{name}]\nhost = "{name}.example.net"\n' for name in names))
+    assert file.stat().st_size > 1 << 20
+    assert list(load(file).profiles) == names
+
+
 def test_a_byte_order_mark_is_no_fault(file: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbf" + _P.encode())
     assert list(load(file).profiles) == ["p"]

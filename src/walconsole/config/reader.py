@@ -51,7 +51,8 @@ class FaultyConfigError(ConfigError):
         return self.why
 
 
-LARGEST_FILE_BYTES = 1 << 20
+LARGEST_FILE_BYTES = 8 << 20
+"""Five hundred profiles, each with all that `config init` writes, are somewhat more than one MiB."""
 _PROFILE_NAME = pattern(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _SECRETIVE = pattern(r"(?i)secret|passw|passphrase|token|credential|access_?key|api_?key|private_?key")
 _SYNTAX = pattern(
