@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 from tests.data.facts import NOW
 from tests.data.recoveries import RECOVERIES
@@ -38,7 +39,9 @@ def snapshot_of(state: str) -> Snapshot:
 def row_of(name: str, state: str, tags: tuple[str, ...] = (), now: float = NOW) -> FleetRow:
     """The row of one cluster in that state."""
     snapshot = snapshot_of(state)
-    return fleet_row(Identity(name, f"root@{name}.example.net", tags), snapshot, diagnose(snapshot, now), now)
+    host = f"root@{name}.example.net"
+    row = fleet_row(Identity(name, host, tags), snapshot, diagnose(snapshot, now), now)
+    return row if row.started_at is None else replace(row, started_at=float(crc32(name.encode())))
 
 
 @cache

@@ -10,7 +10,7 @@ from tests.data.fleet import row_of, rows, snapshot_of
 from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem, Reading, Snapshot, failed, fold, succeeded
 from walconsole.domain.fleet import schedule
-from walconsole.domain.fleet.order import Grouping, grouped, matching, next_in_trouble, ordered
+from walconsole.domain.fleet.order import Grouping, grouped, matching, next_in_trouble, ordered, with_twins
 from walconsole.domain.fleet.row import (
     STALE_AFTER_S,
     FleetRow,
@@ -412,3 +412,23 @@ def test_the_export_has_every_cluster_and_nothing_hostile() -> None:
     assert "\x1b" not in texts["json"] + texts["csv"]
     assert len(table(rows(), NOW)) == 9
     assert "Infinity" not in texts["json"]
+
+
+def test_a_server_with_two_names_counts_once_as_its_worst_and_says_whose_it_is() -> None:
+    well = row_of("by-address", "healthy")
+    again = replace(well, identity=Identity("other"), level=Level.WARNING)
+    standby = replace(row_of("standby", "healthy"), role="standby")
+    assert summary([well, again]) == (Level.WARNING, "1 cluster: 1 warning, 1 row of the same")
+    assert [row.verdict for row in with_twins([again, well])] == [
+        f"same server as by-address: {well.verdict}",
+        well.verdict,
+    ]
+    assert with_twins([well, standby]) == (well, standby)
+    assert [name for name, _ in grouped([well, again], Grouping.SYSTEM)] == ["alone"]
+    assert len(grouped([well, again, standby], Grouping.SYSTEM)[0][1]) == 3
+
+
+def test_of_servers_that_nobody_could_ask_none_is_anothers() -> None:
+    unseen = [FleetRow(Identity(name)) for name in ("a", "b")]
+    assert with_twins(unseen) == tuple(unseen)
+    assert summary(unseen)[1].startswith("2 clusters")

@@ -14,7 +14,7 @@ ROW_EVERY_S = 60.0
 """So often a row is kept, besides each at which its level is another."""
 ROW_TIERS = ((2 * DAY_S, 60), (10 * DAY_S, 600), (30 * DAY_S, 3600))
 """Up to this age, in seconds, one is kept in so many seconds; beyond the last none is."""
-COLUMNS = tuple(one.name for one in fields(FleetRow) if one.name != "identity")
+COLUMNS = tuple(one.name for one in fields(FleetRow) if one.name not in {"identity", "started_at"})
 _TEXTS = frozenset({"verdict", "version", "role", "system"})
 
 

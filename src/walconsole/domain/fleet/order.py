@@ -1,6 +1,7 @@
 """Which clusters are shown, and in which order: the worst first, filtered by words, together by tag."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from enum import Enum
 
 from walconsole.domain.fleet.row import FleetRow
@@ -35,6 +36,27 @@ def ordered(rows: Iterable[FleetRow], key: Key | None = None, *, backwards: bool
 
 def _comparable(value: float | str | None) -> tuple[float, str]:
     return (0.0, value.casefold()) if isinstance(value, str) else (value or 0.0, "")
+
+
+def one_a_server(rows: Iterable[FleetRow]) -> list[list[FleetRow]]:
+    """The rows of each server, by name: one that is reached by two aliases or addresses has two.
+
+    A standby has its primary's identifier, and was not started in the same microsecond.
+    """
+    found: dict[tuple[object, ...], list[FleetRow]] = {}
+    for row in sorted(rows, key=lambda row: row.name):
+        known = row.system is not None and row.started_at is not None
+        found.setdefault((row.system, row.started_at) if known else (row.name,), []).append(row)
+    return list(found.values())
+
+
+def with_twins(rows: Sequence[FleetRow]) -> tuple[FleetRow, ...]:
+    """In their order; what is another name of a server says whose."""
+    first = {twin.name: same[0].name for same in one_a_server(rows) for twin in same[1:]}
+    return tuple(
+        replace(row, verdict=f"same server as {first[row.name]}: {row.verdict}") if row.name in first else row
+        for row in rows
+    )
 
 
 class Grouping(Enum):
@@ -73,7 +95,7 @@ def _systems(rows: Sequence[FleetRow]) -> dict[str, str]:
     names = {}
     for system, same in members.items():
         primary = next((row for row in same if row.role == "primary"), None)
-        if len(same) > 1:
+        if len(one_a_server(same)) > 1:
             names[system] = f"standbys of {system}" if primary is None else f"{primary.name} and its standbys"
     return names
 

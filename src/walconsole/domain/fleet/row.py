@@ -59,6 +59,8 @@ class FleetRow:
     role: str = ""
     system: str | None = None
     read_at: float | None = None
+    started_at: float | None = None
+    """When the server was started, to the microsecond: with `system` it tells one server from all others."""
 
     @property
     def name(self) -> str:
@@ -106,6 +108,7 @@ def fleet_row(identity: Identity, snapshot: Snapshot | None, diagnosis: Diagnosi
         role="" if server is None else "standby" if server.in_recovery else "primary",
         system=None if server is None else server.system_identifier,
         read_at=_read_at(snapshot),
+        started_at=None if server is None else server.started_at or None,
     )
     return row if recovery is None else _with_window(row, recovery.found)
 

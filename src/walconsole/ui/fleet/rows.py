@@ -9,7 +9,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, overload
 
-from walconsole.domain.fleet.order import Grouping, grouped
+from walconsole.domain.fleet.order import Grouping, grouped, one_a_server
 from walconsole.domain.fleet.row import FleetRow
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Level
@@ -92,17 +92,20 @@ def entries(rows: Sequence[FleetRow], by: Grouping) -> list[Entry]:
 
 
 def summary(rows: Sequence[FleetRow]) -> tuple[Level, str]:
-    """The worst state, and how many are in each."""
-    seen = [row for row in rows if row.was_seen]
-    waiting = len(rows) - len(seen)
+    """The worst state, and how many are in each; a server with several names counts once, as its worst."""
+    servers = [max(same, key=lambda row: RANK[row.level]) for same in one_a_server(rows)]
+    seen = [row for row in servers if row.was_seen]
+    waiting = len(servers) - len(seen)
     counts = Counter(row.level for row in seen)
     worst_first = sorted(counts, key=lambda level: -RANK[level])
     told = [f"{counts[level]:,} {level.value}" for level in worst_first]
     told += [f"{waiting:,} not yet"] if waiting else []
+    more = len(rows) - len(servers)
+    told += [f"{plural(more, 'row')} of the same"] if more else []
     worst = worst_first[0] if worst_first else Level.UNKNOWN
     if worst is Level.OK and waiting:
         worst = Level.UNKNOWN
-    return worst, f"{plural(len(rows), 'cluster')}: {', '.join(told)}"
+    return worst, f"{plural(len(servers), 'cluster')}: {', '.join(told)}"
 
 
 def detail(row: FleetRow, now: float, width: int, glyphs: Glyphs) -> tuple[Line, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 
-from walconsole.domain.fleet.order import Grouping, matching, next_in_trouble, ordered
+from walconsole.domain.fleet.order import Grouping, matching, next_in_trouble, ordered, with_twins
 from walconsole.domain.fleet.row import FleetRow, aged
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import plural
@@ -125,7 +125,7 @@ class FleetScreen(BoardScreen):
     def look_again(self) -> None:
         """As the source is now."""
         now = self.traveller.now
-        self._all = tuple(aged(row, now) for row in self.traveller.rows)
+        self._all = with_twins([aged(row, now) for row in self.traveller.rows])
         level, text = fleet_rows.summary(self._all)
         tone = TONE_OF_LEVEL[level].value
         self.verdict.show(self.glyphs.sign(level), level.value, text, tone, self.traveller.note)
