@@ -676,6 +676,52 @@ FORMS = [
         "its name is not known",
         files={"/opt/a.sh": '#!/bin/bash\nfor h in a b; do rsync -a "$1" pg@$h:/srv/"$2" || exit 1; done\n'},
     ),
+    # whole folders
+    Form("a whole pg_wal", "cp -r pg_wal /mnt/", "cp", "/mnt/pg_wal", layout="%f", look=""),
+    Form("a whole pg_wal, with a slash", "cp -a /data/pg_wal/ /mnt", "cp", "/mnt/pg_wal", layout="%f"),
+    Form("what is in pg_wal", "cp -r pg_wal/. /mnt/wal", "cp", "/mnt/wal", layout="%f"),
+    Form("pg_wal to a host", "rsync -az pg_wal b@h:/srv", "rsync", "b@h:/srv/pg_wal", layout="%f"),
+    Form("what is in it, to a host", "rsync -az pg_wal/ b@h:/srv/wal", "rsync", "b@h:/srv/wal", layout="%f"),
+    Form("by scp", "scp -qr pg_wal/ b@h:/srv/", "scp", "b@h:/srv/pg_wal", layout="%f"),
+    Form(
+        "perl's own words",
+        "perl -e 'use File::Copy; copy(shift, shift)' %p /srv/%f",
+        "perl",
+        "an unknown place",
+        "what is written there is a program for perl",
+    ),
+    Form(
+        "one after another",
+        "flock -n /tmp/l timeout -k 5 60 ionice -c2 -n7 nice -n 10 cp %p /srv/wal/%f",
+        "cp",
+        "/srv/wal",
+        layout="%f",
+    ),
+    Form("flock -c", "flock /tmp/l -c 'cp %p /srv/wal/%f'", "cp", "/srv/wal", layout="%f"),
+    Form(
+        "env -S",
+        "env -S 'AWS_ACCESS_KEY_ID=AK AWS_SECRET_ACCESS_KEY=HIDDEN AWS_REGION=eu-west-1 aws s3 cp' "
+        "%p s3://acme/wal/%f",
+        "aws",
+        f"s3://acme/wal at {AWS}",
+    ),
+    Form(
+        "a password for ftp",
+        "lftp -u me,HIDDEN -e 'put %p -o /wal/%f; bye' ftp.example.net",
+        "lftp",
+        "an unknown place",
+        "where it sends a segment is not read",
+    ),
+    Form(
+        "kopia, a password in its words",
+        "kopia snapshot create %p --password=HIDDEN",
+        "kopia",
+        "an unknown place",
+        "snapshots of its own format",
+    ),
+    Form(
+        "spaces and umlauts", "cp '%p' '/srv/w\u00e4l archiv/%f'", "cp", "/srv/w\u00e4l archiv", layout="%f"
+    ),
     # other languages, and what nobody knows
     Form(
         "pg_arca",

@@ -294,7 +294,9 @@ def _of_interpreter(call: Call) -> str:
     if call.name in SHELLS:
         return f"what {call.name} runs comes from its standard input: it is not followed"
     if _INTERPRETERS.fullmatch(call.name):
-        file = next((shown(word) for word in call.words if word.startswith("/")), "it")
+        written = any(word in ("-e", "-E", "-c") for word in call.words)
+        file = "what is written there" if written else ""
+        file = file or next((shown(word) for word in call.words if word.startswith("/")), "it")
         return f"{file} is a program for {call.name}: it is not followed"
     return ""
 

@@ -51,6 +51,9 @@ _VALUED = {
     }),
 }  # fmt: skip
 _REMOTE = re.compile(r"((?:[^@/:\s]+@)?(?:\[[^\]]+\]|[^/:\s]+)):(?!:)(.*)", re.DOTALL)
+_RECURSIVE = re.compile(r"-[A-Za-z]*[raR][A-Za-z]*|--recursive|--archive")
+_OPEN = re.compile(rf"%|{re.escape(UNKNOWN)}|\*")
+"""What is one file, or known only when the command runs."""
 _OUTPUT = {
     "zstd": ("-o",), "age": ("-o", "--output"), "rage": ("-o", "--output"), "gpg": ("-o", "--output"),
     "gpg2": ("-o", "--output"), "openssl": ("-out",), "brotli": ("-o", "--output"),
@@ -79,10 +82,27 @@ def target(call: Call, look: Look) -> ArchiveTarget | None:
         return ArchiveTarget(
             Found(name, call.source), UnreadStore(what, "an rsync daemon's module is not read")
         )
+    plain = _into_folder(call, plain)
     if name in ("rsync", "scp") and plain and (match := _REMOTE.fullmatch(plain[-1])) is not None:
         return _remote(call, match[1], match[2], _port(options))
     path = _output(call, options, plain)
     return None if not path else _folder(call, look, path)
+
+
+def _into_folder(call: Call, plain: list[str]) -> list[str]:
+    """With the place of a whole folder's files: `cp -r pg_wal /mnt` puts them into /mnt/pg_wal.
+
+    rsync takes a source that ends in `/` for what is in it; cp and scp do not.
+    """
+    if call.name not in ("cp", "rsync", "scp") or len(plain) != 2:
+        return plain
+    source, into = plain
+    recursive = any(_RECURSIVE.fullmatch(word) for word in call.words)
+    contents = source.endswith("/") and call.name == "rsync"
+    folder = source.rstrip("/").rpartition("/")[2]
+    if not recursive or contents or folder in ("", ".", "..") or any(_OPEN.search(word) for word in plain):
+        return plain
+    return [source, f"{into.rstrip('/')}/{folder}"]
 
 
 def _output(call: Call, options: Mapping[str, str], plain: list[str]) -> str:
