@@ -676,6 +676,26 @@ FORMS = [
         "its name is not known",
         files={"/opt/a.sh": '#!/bin/bash\nfor h in a b; do rsync -a "$1" pg@$h:/srv/"$2" || exit 1; done\n'},
     ),
+    # repositories of snapshots, by a variable
+    Form(
+        "restic",
+        "cat %p | restic backup --stdin --stdin-filename %f",
+        "restic",
+        "https://s3.example.net/acme/pg",
+        "snapshots of its own format",
+        environ={
+            "RESTIC_REPOSITORY": "rest:https://me:a@HIDDEN@s3.example.net/acme/pg",
+            "RESTIC_PASSWORD": "HIDDEN",
+        },
+    ),
+    Form(
+        "borg",
+        "borg create ::%f %p",
+        "borg",
+        "ssh://h:22/./repo",
+        "snapshots of its own format",
+        environ={"BORG_REPO": "ssh://b:HIDDEN@h:22/./repo", "BORG_PASSPHRASE": "HIDDEN"},
+    ),
     # whole folders
     Form("a whole pg_wal", "cp -r pg_wal /mnt/", "cp", "/mnt/pg_wal", layout="%f", look=""),
     Form("a whole pg_wal, with a slash", "cp -a /data/pg_wal/ /mnt", "cp", "/mnt/pg_wal", layout="%f"),

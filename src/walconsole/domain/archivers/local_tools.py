@@ -77,7 +77,7 @@ def target(call: Call, look: Look) -> ArchiveTarget | None:
         return None
     options, plain = words_of(call.words, _VALUED.get(name, frozenset()))
     if name == "rsync" and plain and ("::" in plain[-1] or plain[-1].startswith("rsync://")):
-        module = re.sub(r"(?<=//)[^/@]*@", "", plain[-1])  # no password that somebody put there
+        module = re.sub(r"(?<=//)[^/]*@", "", plain[-1])  # no password that somebody put there
         what = Found(shown(module).replace("%f", "").rstrip("/"), call.source)
         return ArchiveTarget(
             Found(name, call.source), UnreadStore(what, "an rsync daemon's module is not read")

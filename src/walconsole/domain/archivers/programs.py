@@ -58,6 +58,7 @@ _VALUED = {
         ("docker", "podman"), frozenset({"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir"})
     ),
 }
+_REPOSITORIES = {"restic": "RESTIC_REPOSITORY", "rustic": "RUSTIC_REPOSITORY", "borg": "BORG_REPO"}
 _ADDRESS = re.compile(r"(?:https?|ftps?|sftp|scp|file|webdavs?|rsync|b2|s3|gs|oss|cos|obs)://[^\s;,'\"]+")
 
 
@@ -69,9 +70,12 @@ def place_named(call: Call) -> str:
     options, plain = words_of(call.words, _VALUED.get(call.name, frozenset()))
     maker = _PLACES.get(call.name)
     named = maker(options, plain) if maker is not None else ""
+    variable = call.environment.get(_REPOSITORIES.get(call.name, ""))
+    if not named and variable is not None:
+        named = variable.value
     address = _ADDRESS.search(named or " ".join(call.words))
     found = (address[0] if address is not None else named).partition("?")[0]
-    return shown(re.sub(r"(?<=//)[^/@]*@", "", found)).replace("%f", "").rstrip("/")
+    return shown(re.sub(r"(?<=//)[^/]*@", "", found)).replace("%f", "").rstrip("/")
 
 
 def _azure(options: Mapping[str, str], _plain: list[str]) -> str:
