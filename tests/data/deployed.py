@@ -780,4 +780,16 @@ FORMS = [
     ),
     Form("Windows", 'copy "%p" "C:\\wal\\%f"', "copy", "an unknown place", "copy is not found"),
     Form("a unit", "systemctl start wal-push@%f.service", "systemctl", "an unknown place", "is not found"),
+    # what another stream than standard output is sent to
+    Form(
+        "errors thrown away behind the file",
+        "gzip -c %p > /srv/wal/%f.gz 2>/dev/null",
+        "gzip",
+        "/srv/wal",
+        layout="%f.gz",
+        compression="gzip",
+    ),
+    Form(
+        "errors into a log behind the file", "cat < %p > /srv/wal/%f 2>>/var/log/wal.log", "cat", "/srv/wal"
+    ),
 ]

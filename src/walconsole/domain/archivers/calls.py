@@ -174,7 +174,7 @@ class _Shell:
         output = given = waiting = ""
         for token in command:
             if isinstance(token, Operator):
-                waiting = token.text
+                waiting = token.descriptor + token.text
             elif waiting:
                 if waiting in (">", ">>", ">|"):
                     output = text_of(token.raw or token.text, self._names)

@@ -364,7 +364,7 @@ class _Parser:
             to = self._peek(1)
             if not isinstance(to, Word):
                 raise NotUnderstoodError
-            found.append((token.text, to))
+            found.append((token.descriptor + token.text, to))
             self._at += 2
         return found
 

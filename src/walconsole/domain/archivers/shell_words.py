@@ -41,9 +41,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What stands between words."""
+    """What stands between words. `descriptor`: the number before a redirection of another stream (`2>`)."""
 
     text: str
+    descriptor: str = ""
 
 
 Token = Word | Operator
@@ -152,11 +153,18 @@ class _Lexer:
             else:
                 word = self._word()
                 if self._at < len(self._text) and self._text[self._at] in "<>" and word.text.isdigit():
-                    continue  # the number of a file descriptor
+                    yield self._redirection(word.text)
+                    continue
                 if self._heredoc_next:
                     self._heredocs.append(word.text)
                     self._heredoc_next = False
                 yield word
+
+    def _redirection(self, number: str) -> Operator:
+        operator = self._operator()
+        self._at += len(operator)
+        self._heredoc_next = operator in ("<<", "<<-")
+        return Operator(operator, "" if int(number) == (operator[0] == ">") else number)
 
     def _process(self) -> Word:
         """bash's `<(command)`: the name of a pipe, which only the run tells."""
