@@ -792,4 +792,30 @@ FORMS = [
     Form(
         "errors into a log behind the file", "cat < %p > /srv/wal/%f 2>>/var/log/wal.log", "cat", "/srv/wal"
     ),
+    # clients' variables and profiles
+    Form(
+        "a key with a slash in mc's variable",
+        "mc cp %p m/acme/wal/%f",
+        "mc",
+        "s3://acme/wal at https://minio.example.net:9000",
+        environ={"MC_HOST_m": "https://AK:HIDDEN/a+b@minio.example.net:9000"},
+    ),
+    Form(
+        "a session token in mc's variable",
+        "mc cp %p m/acme/wal/%f",
+        "mc",
+        "s3://acme/wal at https://minio.example.net",
+        environ={"MC_HOST_m": "https://AK:HIDDEN:HIDDEN@minio.example.net"},
+    ),
+    Form(
+        "an endpoint of a profile that ignores it",
+        "aws s3 cp %p s3://acme/wal/%f",
+        "aws",
+        f"s3://acme/wal at {AWS}",
+        environ=KEYS,
+        files={
+            f"{HOME}/.aws/config": "[default]\nendpoint_url=https://s3.example.net\n"
+            "ignore_configured_endpoint_urls=true\n"
+        },
+    ),
 ]

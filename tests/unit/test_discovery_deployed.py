@@ -103,3 +103,12 @@ def test_an_endpoint_that_only_a_variable_names_is_told_to_need_a_newer_client(
     program, rest = command.split(" ", 1)
     (target,) = host.find_out(Settings(f"{program} --endpoint-url https://s3.example.net {rest}")).targets
     assert target.notes == ()
+
+
+def test_several_patterns_of_a_case_are_no_pipe() -> None:
+    script = (
+        "#!/bin/sh\ncase $2 in *.history|*.backup) cp $1 /a/$2;; a|b) cp $1 /a/$2;; *) cp $1 /a/$2;; esac\n"
+    )
+    discovery = Host({"/opt/a.sh": script}).find_out(Settings("/opt/a.sh %p %f"))
+    assert [str(each.store) for each in discovery.targets] == ["/a"]
+    assert discovery.notes == ()

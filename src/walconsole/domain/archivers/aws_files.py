@@ -67,6 +67,11 @@ def aws_settings(
     endpoint = value_of(environment, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     if endpoint is None:
         endpoint = at_s3 or of_config.get("s3.endpoint_url") or of_config.get("endpoint_url")
+    ignored = value_of(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") or of_config.get(
+        "ignore_configured_endpoint_urls"
+    )
+    if ignored is not None and ignored.value.lower() == "true":  # then the words alone name one
+        endpoint = None
     ca = value_of(environment, "AWS_CA_BUNDLE") or of_config.get("ca_bundle")
     return AwsSettings(
         _keys(environment, of_keys, of_config, profile, name, home),

@@ -124,10 +124,15 @@ class _Shell:
         """Every simple command in turn."""
         left, functions = without_functions(listed)
         self._functions |= functions
+        patterns = False  # of `case … in a | b)`: no pipe
         for command, ends in commands_of(left):
             if len(self.calls) < MOST_CALLS:
                 self._command(command)
-            self._ended(ends)
+            first = command[0] if command else None
+            if isinstance(first, Word) and first.text in ("case", "esac") and not first.quoted:
+                patterns = first.text == "case"
+            self._ended("\n" if patterns and ends == "|" else ends)
+            patterns = ends in (";;", ";&", ";;&") or (patterns and ends != ")")
 
     def _ended(self, ends: str) -> None:
         """What the operator behind a command means for the next one."""

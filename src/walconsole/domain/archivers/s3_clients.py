@@ -324,14 +324,20 @@ def _mc_alias(
 ) -> tuple[Found[str] | None, Credentials]:
     variable = value_of(call.environment, f"MC_HOST_{alias}")
     if variable is not None:
-        parts = urlsplit(variable.value)
+        # Read from the last @ as mc does: a key may hold a slash.
+        scheme, _, rest = variable.value.partition("://")
+        before, _, place = rest.rpartition("@")
+        parts = urlsplit(f"{scheme}://{place}")
+        access, _, behind = before.partition(":")
         user, secret = (
-            (variable.but(unquote(parts.username)), variable.but(unquote(parts.password)))
-            if parts.username and parts.password
+            (variable.but(unquote(access)), variable.but(unquote(behind)))
+            if access and behind
             else (None, None)
         )
-        endpoint = endpoint_url(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
+        endpoint = endpoint_url(f"{parts.scheme}://{parts.netloc}")
         keys = credentials(user, secret) or Credentials(variable.source, None, "it holds no keys")
+        if ":" in behind:
+            keys = Credentials(variable.source, None, "its pair is a temporary one, with a session token")
         return (variable.but(endpoint) if endpoint else None), keys
     where = folder or value_of(call.environment, "MC_CONFIG_DIR")
     path = look.path(f"{where.value if where else home_of(call.environment, look) + '/.mc'}/config.json")
