@@ -818,4 +818,10 @@ FORMS = [
             "ignore_configured_endpoint_urls=true\n"
         },
     ),
+    Form(
+        "a whole folder by a variable that only the run tells",
+        "rsync -a $WHERE/pg_wal bk@nas.example.net:/srv/",
+        "rsync",
+        "bk@nas.example.net:/srv/pg_wal",
+    ),
 ]

@@ -46,7 +46,9 @@ class Host:
     def _program(self, name: str) -> ProgramFile:
         for path, text in self.files.items():
             if path == name or path.rpartition("/")[2] == name:
-                return ProgramFile(path, FileText(path, text) if text.startswith("#!") else None)
+                return ProgramFile(
+                    path, FileText(path, text) if text.startswith(("#!", "\ufeff#!")) else None
+                )
         return ProgramFile(f"/usr/bin/{name}" if name in self.binaries else "")
 
 

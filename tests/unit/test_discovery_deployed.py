@@ -112,3 +112,12 @@ def test_several_patterns_of_a_case_are_no_pipe() -> None:
     discovery = Host({"/opt/a.sh": script}).find_out(Settings("/opt/a.sh %p %f"))
     assert [str(each.store) for each in discovery.targets] == ["/a"]
     assert discovery.notes == ()
+
+
+def test_a_byte_order_mark_is_said_and_the_script_followed() -> None:
+    """The kernel takes no such file for a script, and the shell runs it: one error, and then its commands."""
+    script = '\ufeff#!/bin/sh\ncp "$1" "/a/$2"\n'
+    discovery = Host({"/opt/a.sh": script}).find_out(Settings("/opt/a.sh %p %f"))
+    assert [str(each.store) for each in discovery.targets] == ["/a"]
+    (note,) = discovery.notes
+    assert note.startswith("/opt/a.sh begins with a byte order mark")

@@ -305,7 +305,11 @@ def _follow(call: Call, script: FileText, look: Look, gathered: _Gathered, depth
     if _OURS in script.text[:400]:
         gathered.found += _ours(call, script, look)
         return
-    interpreter = _interpreter(script.text)
+    if script.text.startswith("\ufeff"):
+        look.note(
+            f"{script.path} begins with a byte order mark: its #! is none, and a shell takes it for a command"
+        )
+    interpreter = _interpreter(script.text.removeprefix("\ufeff"))
     if interpreter.endswith("\r"):
         look.note(
             f"{script.path} has the line ends of Windows (CRLF): a shell does not run it as it is meant"

@@ -100,7 +100,7 @@ def _into_folder(call: Call, plain: list[str]) -> list[str]:
     recursive = any(_RECURSIVE.fullmatch(word) for word in call.words)
     contents = source.endswith("/") and call.name == "rsync"
     folder = source.rstrip("/").rpartition("/")[2]
-    if not recursive or contents or folder in ("", ".", "..") or any(_OPEN.search(word) for word in plain):
+    if not recursive or contents or folder in ("", ".", "..") or any(map(_OPEN.search, (folder, into))):
         return plain
     return [source, f"{into.rstrip('/')}/{folder}"]
 
