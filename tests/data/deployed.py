@@ -824,4 +824,12 @@ FORMS = [
         "rsync",
         "bk@nas.example.net:/srv/pg_wal",
     ),
+    Form(
+        "a script in latin-1 whose folder has an umlaut: read, its byte is U+FFFD",
+        "/opt/a.sh %p %f",
+        "cp",
+        "/mnt/b\ufffd",
+        "another encoding than UTF-8",
+        files={"/opt/a.sh": '#!/bin/sh\ncp "$1" "/mnt/b\ufffd/$2"\n'},
+    ),
 ]

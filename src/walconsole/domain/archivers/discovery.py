@@ -27,6 +27,7 @@ from walconsole.domain.archivers.target import (
     ArchiveTarget,
     Discovery,
     Ending,
+    FolderStore,
     Found,
     S3Store,
     UnreadStore,
@@ -119,7 +120,7 @@ def discover(settings: Settings, seen: Seen) -> tuple[Discovery, Wanted]:
     received = _received(seen, look) if settings.mode == "off" or not targets else ()
     if received:  # what a command would do that is not run says nothing of where WAL goes
         targets, notes = received, []
-    listed = tuple(_with_certificates(target, look) for target in _distinct(targets))
+    listed = tuple(_with_certificates(_legible(target), look) for target in _distinct(targets))
     if len({target.tool.value for target in listed}) > 1:
         notes.append(f"several archive: {', '.join(dict.fromkeys(target.tool.value for target in listed))}")
     notes += [safe(note) for note in look.notes]
@@ -129,6 +130,18 @@ def discover(settings: Settings, seen: Seen) -> tuple[Discovery, Wanted]:
     if not library and settings.command not in OFF and not look.wanted:
         ending = ending_of(settings.command, look)
     return Discovery(listed, streaming, tuple(notes), judged=settings.command, ending=ending), look.wanted
+
+
+def _legible(target: ArchiveTarget) -> ArchiveTarget:
+    """Unread where a byte of its path is no UTF-8: reading put U+FFFD for it, and that is another path."""
+    store = target.store
+    path = (
+        store.path if isinstance(store, FolderStore) else store.prefix if isinstance(store, S3Store) else None
+    )
+    if path is None or "\ufffd" not in path.value:
+        return target
+    why = "its path is written in another encoding than UTF-8: which folder that is cannot be told"
+    return replace(target, store=UnreadStore(Found(str(store), path.source), why))
 
 
 def _received(seen: Seen, look: Look) -> tuple[ArchiveTarget, ...]:
