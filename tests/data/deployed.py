@@ -832,4 +832,23 @@ FORMS = [
         "another encoding than UTF-8",
         files={"/opt/a.sh": '#!/bin/sh\ncp "$1" "/mnt/b\ufffd/$2"\n'},
     ),
+    Form(
+        "an endpoint where only awscli-plugin-endpoint reads it",
+        "aws s3 cp %p s3://acme/wal/%f",
+        "aws",
+        "s3://acme/wal at https://s3.example.net",
+        files={
+            f"{HOME}/.aws/config": "[default]\nregion=eu-west-1\ns3 =\n  endpoint_url=https://s3.example.net\n"
+            "[plugins]\nendpoint=awscli_plugin_endpoint\n"
+        },
+    ),
+    Form(
+        "the same without that plugin (botocore 1.44 asks Amazon)",
+        "aws s3 cp %p s3://acme/wal/%f",
+        "aws",
+        f"s3://acme/wal at {AWS}",
+        files={
+            f"{HOME}/.aws/config": "[default]\nregion=eu-west-1\ns3 =\n  endpoint_url=https://s3.example.net\n"
+        },
+    ),
 ]

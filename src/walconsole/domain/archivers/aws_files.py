@@ -66,7 +66,12 @@ def aws_settings(
     at_s3 = _services(look, environment, service.value if service else "", home)
     endpoint = value_of(environment, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     if endpoint is None:
-        endpoint = at_s3 or of_config.get("s3.endpoint_url") or of_config.get("endpoint_url")
+        # An endpoint_url below `s3 =` is awscli-plugin-endpoint's: botocore does not read it (tried).
+        plugged = "endpoint" in _section(
+            look, environment, "AWS_CONFIG_FILE", f"{home}/.aws/config", "plugins", home
+        )
+        of_plugin = of_config.get("s3.endpoint_url") if plugged else None
+        endpoint = at_s3 or of_plugin or of_config.get("endpoint_url")
     ignored = value_of(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") or of_config.get(
         "ignore_configured_endpoint_urls"
     )
