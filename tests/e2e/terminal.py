@@ -39,6 +39,7 @@ class Terminal:
         self.output = bytearray()
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
+        self._drawn = 0
         self._text, self._text_of = "", -1
         self._lock = threading.Condition()
         self._reading = threading.Event()
@@ -78,6 +79,7 @@ class Terminal:
     def text(self) -> str:
         """What the screen shows; put together once for all who ask before more is written."""
         with self._lock:
+            self._draw()
             if self._text_of != len(self.output):
                 self._text = "\n".join(line.rstrip() for line in self._screen.display)
                 self._text_of = len(self.output)
@@ -86,6 +88,7 @@ class Terminal:
     def look_of(self, text: str) -> set[tuple[str, str, bool]]:
         """How the first place that shows `text` is drawn: ink, ground, whether they are swapped."""
         with self._lock:
+            self._draw()
             rows = [self._screen.buffer[y] for y in range(self._screen.lines)]
             lines = self._screen.display
         y = next(at for at, line in enumerate(lines) if text in line)
@@ -115,6 +118,7 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         """Another size, as a dragged window's."""
         with self._lock:
+            self._draw()
             self._screen.resize(rows, columns)
             self._text_of = -1
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -178,6 +182,14 @@ class Terminal:
             seen = len(self.output)
             time.sleep(0.05)
 
+    def _draw(self) -> None:
+        """Let the screen show all that was read: when it is looked at, for most of the time nobody looks.
+
+        That takes more than a second of the processor for each megabyte, under the lock.
+        """
+        self._stream.feed(bytes(self.output[self._drawn :]))
+        self._drawn = len(self.output)
+
     def _read(self) -> None:
         with contextlib.suppress(OSError):
             while (master := self._master) >= 0:
@@ -187,7 +199,6 @@ class Terminal:
                 chunk = os.read(master, 65536)
                 with self._lock:
                     self.output += chunk
-                    self._stream.feed(chunk)
                     self._lock.notify_all()
 
 
