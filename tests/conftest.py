@@ -47,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--tested-hosts", metavar="FILE", help="run tests/vm, on a virtual droplet, and write what was seen"
     )
+    parser.addoption("--imports-only", action="store_true", help="import the files of tests, make no tests")
     parser.addoption("--failure-table", metavar="FILE", help="write the failures that were brought about")
 
 
@@ -94,6 +95,12 @@ def pytest_runtest_makereport(
         report.longrepr = _did_not_run(item.nodeid, report)
         report.outcome = "failed"
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector) -> list[pytest.Item] | None:
+    """What is only to be compiled is made no tests of: that takes as long as to import it, compiled."""
+    return [] if collector.config.getoption("--imports-only") else None
 
 
 @pytest.hookimpl(wrapper=True)
