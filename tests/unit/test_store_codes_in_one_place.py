@@ -30,13 +30,17 @@ def patterns_of(tree: ast.AST) -> set[ast.AST]:
 def codes_in(source: str) -> Iterator[tuple[int, str]]:
     """The lines that hold a code as a value of its own, or look for one."""
     tree = ast.parse(source)
-    searched = patterns_of(tree)
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Constant) or not isinstance(node.value, str | bytes):
-            continue
-        text = node.value if isinstance(node.value, str) else node.value.decode("utf-8", "replace")
-        if text in CODES or ((node in searched or "|" in text) and IN_A_PATTERN.search(text)):
+    named = [(node, text) for node, text in texts_of(tree) if IN_A_PATTERN.search(text)]
+    searched = patterns_of(tree) if named else set()  # which takes long, and most modules name none
+    for node, text in named:
+        if text in CODES or node in searched or "|" in text:
             yield node.lineno, text
+
+
+def texts_of(tree: ast.AST) -> Iterator[tuple[ast.Constant, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+            yield node, node.value if isinstance(node.value, str) else node.value.decode("utf-8", "replace")
 
 
 def test_no_code_outside_the_table() -> None:

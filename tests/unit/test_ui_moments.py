@@ -30,8 +30,9 @@ WIDTHS = (20, 40, 79, 119, 199)
 def _every(found: FoundMoments, width: int) -> dict[str, tuple[Line, ...]]:
     picture = picture_of(found, everything=True, problem="it broke", doing="reading")
     answers: list[Line] = []
+    made = _commands(found)
     for moment in picture.moments:
-        for commands in ("there are none", _commands(found)):
+        for commands in ("there are none", made):
             answers += moment_rows.answer_rows(found.answer(moment), found.names, commands, width)
     return {
         "search": moment_rows.search_rows(picture, width, UNICODE),
