@@ -1,5 +1,7 @@
 """The table of commands, and what follows from it."""
 
+import contextlib
+import io
 import re
 import shutil
 import subprocess
@@ -56,16 +58,16 @@ print(before, sorted({modules!r} & set(sys.modules)), "shtab" in sys.modules)
 
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with each shell's script, made by the program."""
+    """A folder with each shell's script, made in this process, and one in one of its own."""
     folder = tmp_path_factory.mktemp("completion")
     for shell in SHELLS:
-        made = subprocess.run(
-            [sys.executable, "-m", "walconsole", "completion", shell],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        (folder / shell).write_text(made.stdout, "utf-8")
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            assert main(["completion", shell]) == 0
+        (folder / shell).write_text(said.getvalue(), "utf-8")
+    command = [sys.executable, "-m", "walconsole", "completion", SHELLS[0]]
+    made = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert made.stdout == (folder / SHELLS[0]).read_text("utf-8")
     return folder
 
 
