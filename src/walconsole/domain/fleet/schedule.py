@@ -118,14 +118,16 @@ class Turn:
             return float("inf")
         if self.wanted:
             return 1e9
-        every = TROUBLE_EVERY_S if self.in_trouble or self.changed else WHOLE_EVERY_S
-        every = UNREACHABLE_EVERY_S if self.unreachable and not self.changed else every
-        return (now - self.whole_at) / every
+        if self.unreachable and not self.changed:
+            return (now - self.whole_at) / UNREACHABLE_EVERY_S
+        return (now - self.whole_at) / (TROUBLE_EVERY_S if self.in_trouble or self.changed else WHOLE_EVERY_S)
 
     def unseen_s(self, now: float) -> float:
         """Since the last look of any kind."""
-        last = max((at for at in (self.whole_at, self.glance_at) if at is not None), default=None)
-        return float("inf") if last is None else now - last
+        whole_at, glance_at = self.whole_at, self.glance_at
+        if glance_at is None or (whole_at is not None and whole_at > glance_at):
+            glance_at = whole_at
+        return float("inf") if glance_at is None else now - glance_at
 
 
 class Next(NamedTuple):
@@ -175,12 +177,15 @@ def next_look(
             continue
         if turn.held:
             continue
-        apart = min(apart, FIRST_APART_S) if turn.whole_at is None else apart
-        overdue, unseen = turn.overdue(now), turn.unseen_s(now) if turn.can_glance else 0.0
+        if turn.whole_at is None:
+            apart = min(apart, FIRST_APART_S)
+        overdue = turn.overdue(now)
         if overdue >= 1 and (whole is None or overdue > whole[0]):
             whole = overdue, turn
-        if unseen >= GLANCE_EVERY_S and (glance is None or unseen > glance[0]):
-            glance = unseen, turn
+        if turn.can_glance:
+            unseen = turn.unseen_s(now)
+            if unseen >= GLANCE_EVERY_S and (glance is None or unseen > glance[0]):
+                glance = unseen, turn
     if room.under_way >= MOST_UNDER_WAY:
         return Next(None, Kind.WHOLE, 0.5)
     rests_s = 0.0 if last_whole_at is None else max(0.0, last_whole_at + apart - now)
