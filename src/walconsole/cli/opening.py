@@ -62,7 +62,7 @@ def server_sessions(options: Namespace) -> tuple[Session, ...]:
         options.targets, file, os.environ, hosts=options.hosts, tags=options.tag, every=options.all
     )
     profiles = [each.resolved.profile for each in chosen]
-    environment = keep_secrets(os.environ, set().union(*(_secret_variables(file, one) for one in profiles)))
+    environment = keep_secrets(os.environ, _secret_variables(file, *profiles))
     made = [
         replace(session(options, file, one, environment), called=each.name, resolved=each.resolved)
         for one, each in zip(profiles, chosen, strict=True)
@@ -104,8 +104,11 @@ def session(
     )
 
 
-def _secret_variables(file: ConfigFile, target: Target) -> set[str]:
-    """The variables that hold secrets, by the profiles of the file and by the one that is opened."""
+def _secret_variables(file: ConfigFile, *targets: Target) -> set[str]:
+    """The variables that hold secrets, by the profiles of the file and by those that are opened.
+
+    The file is gone through once, however many are opened.
+    """
     named: set[str] = set()
     for settings in file.profiles.values():
         for key, setting in settings.items():
@@ -113,7 +116,9 @@ def _secret_variables(file: ConfigFile, target: Target) -> set[str]:
                 named.add(str(setting.value))
             elif key.endswith("_envs") and isinstance(setting.value, (tuple, list)):
                 named.update(map(str, setting.value))
-    if not isinstance(target, DemoWish):
+    for target in targets:
+        if isinstance(target, DemoWish):
+            continue
         named.update(target.api.token_envs, filter(None, [target.postgres.password_env]))
         for bucket in target.buckets:
             named.update((bucket.keys.access_key_env, bucket.keys.secret_key_env))
