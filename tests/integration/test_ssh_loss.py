@@ -82,6 +82,26 @@ async def test_a_frozen_network_is_an_error_and_heals_after_the_thaw(
 
 
 @pytest.mark.usefixtures("impatient")
+async def test_a_connection_is_asked_as_often_as_was_said_after_its_pace_was_measured_too(
+    sshd: SshServer, make_proxy: MakeProxy, tmp_path: Path
+) -> None:
+    proxy = make_proxy(sshd.port)
+
+    async def passed(seconds: float) -> int:
+        proxy.reset_traffic()
+        await asyncio.sleep(seconds)
+        return proxy.reset_traffic().bytes_up
+
+    async with open_shell(through(sshd, proxy.port, tmp_path)) as shell:
+        shell.connection.ask_when_silent(60.0)
+        await shell.run(":", timeout_s=2)
+        await asyncio.sleep(0.2)
+        assert await passed(1.5) == 0
+        shell.connection.ask_when_silent(None)
+        assert await passed(1.5) > 0
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_keepalives_notice_a_freeze_while_a_stream_is_silent(
     sshd: SshServer, make_proxy: MakeProxy, tmp_path: Path
 ) -> None:

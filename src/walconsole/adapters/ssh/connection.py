@@ -94,7 +94,7 @@ class SshConnection:
 
     A refusal (host key, authentication) is remembered: it is raised again at once until retry().
     Other failures are raised again during a pause that doubles up to LONGEST_PAUSE_S. A connection that is
-    silent for `keepalive_s` is asked whether it is still there.
+    silent for `keepalive_s`, None for KEEPALIVE_INTERVAL_S, is asked whether it is still there.
     """
 
     def __init__(
@@ -104,9 +104,9 @@ class SshConnection:
         clock: Clock,
         register: CommandRegister,
         patience: Patience | None = None,
-        keepalive_s: float = KEEPALIVE_INTERVAL_S,
+        keepalive_s: float | None = None,
     ) -> None:
-        self.target, self._keepalive_s = target, keepalive_s
+        self.target, self._keepalive_s = target, _or_usual(keepalive_s)
         self._operator, self._clock, self._register = operator, clock, register
         self._patience = patience if patience is not None else Patience()
         self._silence_s = 0.0
@@ -126,7 +126,8 @@ class SshConnection:
 
     def twin(self) -> "SshConnection":
         """One more to the same target, which asks nothing that was answered for this one."""
-        twin = SshConnection(self.target, self._operator, self._clock, self._register, self._patience)
+        known = self.target, self._operator, self._clock, self._register, self._patience
+        twin = SshConnection(*known, self._keepalive_s)
         twin._passphrases, twin._accepted = self._passphrases, self._accepted
         return twin
 
@@ -169,9 +170,14 @@ class SshConnection:
     def _note_silence(self) -> None:
         self.fell_silent = True
 
+    def ask_when_silent(self, keepalive_s: float | None) -> None:
+        """For so long from now on, on the connection that there is, too; None for KEEPALIVE_INTERVAL_S."""
+        self._keepalive_s = _or_usual(keepalive_s)
+        self.follow_pace()
+
     def follow_pace(self) -> None:
         """Bear as long a silence as the droplet's pace asks for, before the connection counts as lost."""
-        wanted_s = self._patience.attempt(KEEPALIVE_INTERVAL_S * (KEEPALIVE_COUNT + 1))
+        wanted_s = self._patience.attempt(self._keepalive_s * (KEEPALIVE_COUNT + 1))
         if self.connected and self._conn is not None and wanted_s != self._silence_s:
             self._silence_s = wanted_s
             self._conn.set_keepalive(wanted_s / (KEEPALIVE_COUNT + 1), KEEPALIVE_COUNT)
@@ -426,3 +432,7 @@ async def _close(conn: asyncssh.SSHClientConnection) -> None:
             await conn.wait_closed()
     except TimeoutError:
         conn.abort()
+
+
+def _or_usual(keepalive_s: float | None) -> float:
+    return KEEPALIVE_INTERVAL_S if keepalive_s is None else keepalive_s

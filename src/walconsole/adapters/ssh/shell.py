@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, suppress
 import asyncssh
 
 from walconsole.adapters.ssh import scripts as ssh_scripts
-from walconsole.adapters.ssh.connection import KEEPALIVE_INTERVAL_S, SshConnection, server_fingerprint
+from walconsole.adapters.ssh.connection import SshConnection, server_fingerprint
 from walconsole.adapters.ssh.errors import channel_error
 from walconsole.adapters.ssh.frames import (
     OUTPUT_LIMIT,
@@ -58,7 +58,7 @@ class SshShell:
         lent: SshConnection | None = None,
         register: CommandRegister | None = None,
         patience: Patience | None = None,
-        keepalive_s: float = KEEPALIVE_INTERVAL_S,
+        keepalive_s: float | None = None,
     ) -> None:
         self.register = register if register is not None else UnheardRegister()
         self.patience = patience if patience is not None else Patience()

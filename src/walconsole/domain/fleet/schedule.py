@@ -177,15 +177,13 @@ def next_look(
             continue
         if turn.held:
             continue
-        if turn.whole_at is None:
-            apart = min(apart, FIRST_APART_S)
+        apart = min(apart, FIRST_APART_S) if turn.whole_at is None else apart
         overdue = turn.overdue(now)
         if overdue >= 1 and (whole is None or overdue > whole[0]):
             whole = overdue, turn
-        if turn.can_glance:
-            unseen = turn.unseen_s(now)
-            if unseen >= GLANCE_EVERY_S and (glance is None or unseen > glance[0]):
-                glance = unseen, turn
+        unseen = turn.unseen_s(now) if turn.can_glance else 0.0
+        if unseen >= GLANCE_EVERY_S and (glance is None or unseen > glance[0]):
+            glance = unseen, turn
     if room.under_way >= MOST_UNDER_WAY:
         return Next(None, Kind.WHOLE, 0.5)
     rests_s = 0.0 if last_whole_at is None else max(0.0, last_whole_at + apart - now)
