@@ -118,22 +118,18 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
     command = _command_text(snapshot)
     ours = is_ours(snapshot) and _was_loaded_since(server, archiver)
     late = (answer.behind or 0) >= FROZEN_SEGMENTS and _ASYNCHRONOUS.search(command) is not None
-    frozen = late and not ours
+    mode, says, remedy = _BY_AN_EARLIER_ONE if ours else _QUEUED if late else _SWALLOWED
     newest_at = bucket.newest_at
     yield Finding(
-        "archive-frozen" if frozen else "silent-loss",
+        mode,
         Severity.CRITICAL,
-        f"{answer.text}: the archive command {_IN_VAIN[frozen, ours]}",
+        f"{answer.text}: the archive command {says}",
         (
             f"last_archived_wal = {archiver.last_archived_wal} (pg_stat_archiver)",
             f"newest in {bucket.bucket} = {bucket.newest_segment or 'none'} (S3 LIST)",
             *elsewhere(snapshot),
         ),
-        "look at the queue or spool of the command and at the process that empties it"
-        if frozen
-        else "check which bucket and prefix the archive command writes to, and whether it hides errors"
-        if not ours
-        else "push what is still in pg_wal before it is recycled, then take a base backup for what is lost",
+        remedy,
         Snapshot.primary,
         "archive_command",
         since=None if newest_at is None else now - stored_age(bucket, newest_at, now),
@@ -160,12 +156,22 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
     )
 
 
-_IN_VAIN = {
-    (True, False): "says yes before the store has, and nothing arrives",
-    (False, False): "says yes and stores nothing there",
-    (False, True): "that was in force then said yes and stored nothing there",
-}
-"""By whether what it queued stands still, and whether it is walconsole's, which came after it."""
+_QUEUED = (
+    "archive-frozen",
+    "says yes before the store has, and nothing arrives",
+    "look at the queue or spool of the command and at the process that empties it",
+)
+_SWALLOWED = (
+    "silent-loss",
+    "says yes and stores nothing there",
+    "check which bucket and prefix the archive command writes to, and whether it hides errors",
+)
+_BY_AN_EARLIER_ONE = (
+    "silent-loss",
+    "that was in force then said yes and stored nothing there",
+    "push what is still in pg_wal before it is recycled, then take a base backup for what is lost",
+)
+"""Each the failure mode, what the command does, and the remedy; the last where walconsole's came after it."""
 
 
 def _was_loaded_since(server: ServerFacts, archiver: ArchiverFacts) -> bool:
