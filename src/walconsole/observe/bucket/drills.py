@@ -1,9 +1,8 @@
 """What restore drills left in a bucket: their place listed with every check, each result read once."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from walconsole.domain.recovery.backups import Unreadable
 from walconsole.domain.recovery.drill_result import DRILLS, LONGEST_BYTES, DrillResult, drill_id, read_drill
@@ -15,20 +14,6 @@ from walconsole.ports import ObjectStore
 NEWEST_READ = 24
 PAGES_LISTED = 8
 """Of 1000 keys: 150 years of a drill a week."""
-
-
-_One = TypeVar("_One")
-_Other = TypeVar("_Other")
-
-
-async def together(one: Awaitable[_One], other: Awaitable[_Other]) -> tuple[_One, _Other]:
-    """Both side by side, to their ends; raises what either raised, the first one's before the other's."""
-    first, second = await asyncio.gather(one, other, return_exceptions=True)
-    if isinstance(first, BaseException):
-        raise first
-    if isinstance(second, BaseException):
-        raise second
-    return first, second
 
 
 @dataclass(slots=True)

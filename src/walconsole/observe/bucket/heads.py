@@ -25,9 +25,9 @@ from walconsole.domain.round_trips import ObjectContent
 from walconsole.domain.store.answers import PASSING
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
-from walconsole.observe.bucket.drills import together
 from walconsole.observe.bucket.locate import locate
 from walconsole.observe.bucket.sampling import oldest_of, sampled
+from walconsole.observe.bucket.side_by_side import together
 from walconsole.ports import MoreNeededError, ObjectStore, Plain
 
 # -- The same segment under two keys: is it the same content.

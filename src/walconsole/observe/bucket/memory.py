@@ -15,9 +15,9 @@ from walconsole.domain.archive.marks import TILE_KEYS
 from walconsole.domain.archive.saved import dump, load
 from walconsole.domain.profile import BucketTarget
 from walconsole.observe.bucket.checks import oldest_is_gone
-from walconsole.observe.bucket.drills import together
 from walconsole.observe.bucket.locate import locate
 from walconsole.observe.bucket.picture import BucketPicture
+from walconsole.observe.bucket.side_by_side import all_of, together
 from walconsole.ports import IndexShelf, ObjectStore
 
 _log = logging.getLogger(__name__)
@@ -126,8 +126,4 @@ async def _tiles_hold(picture: BucketPicture, store: ObjectStore) -> bool:
         return sum(1 for key in page.objects.keys if key <= upto) == min(count, TILE_KEYS)
 
     chosen = random.sample(tiles, min(TILES_CHECKED, len(tiles)))
-    held = await asyncio.gather(*(holds(*tile) for tile in chosen), return_exceptions=True)
-    for each in held:
-        if isinstance(each, BaseException):
-            raise each
-    return all(held)
+    return all(await all_of(holds(*tile) for tile in chosen))

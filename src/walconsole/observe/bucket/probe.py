@@ -31,12 +31,13 @@ from walconsole.observe.bucket.checks import (
     lost_is_back,
     oldest_is_gone,
 )
-from walconsole.observe.bucket.drills import read_drills, together
+from walconsole.observe.bucket.drills import read_drills
 from walconsole.observe.bucket.heads import read_heads
 from walconsole.observe.bucket.marked import look_under_marks
 from walconsole.observe.bucket.memory import document_of, recalled
 from walconsole.observe.bucket.own_archive import own_place
 from walconsole.observe.bucket.picture import BucketPicture
+from walconsole.observe.bucket.side_by_side import together
 from walconsole.observe.bucket.sweep import Sweep, SweepSchedule
 from walconsole.observe.poller.probe import Fact
 from walconsole.ports import Clock, GapRegister, IndexShelf, ObjectStore, Plain

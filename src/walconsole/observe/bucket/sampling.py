@@ -4,7 +4,6 @@ The newest and the oldest tell nothing of those between them, and a listing no m
 proof of all the others: that takes a drill.
 """
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
@@ -12,6 +11,7 @@ from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.page_header import SegmentIdentity
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.wal import Segment
+from walconsole.observe.bucket.side_by_side import all_of
 
 SAMPLED = 2
 """Of all that lie between the ends, and one more of the newest, which pg_wal may have still."""
@@ -30,11 +30,8 @@ async def sampled(
     """
     again = [_segment(each, holding) for each in known if each.problem]
     chosen = dict.fromkeys([*filter(None, again), *_chosen(holding)])
-    found = await asyncio.gather(*(identified(each) for each in chosen), return_exceptions=True)
-    for each in found:
-        if isinstance(each, BaseException):
-            raise each
-    return tuple(each for each in found if isinstance(each, SegmentIdentity))
+    found = await all_of(identified(each) for each in chosen)
+    return tuple(each for each in found if each is not None)
 
 
 def _segment(identity: SegmentIdentity, holding: Holding) -> Segment | None:
