@@ -37,6 +37,7 @@ from walconsole.domain.facts.observed import (
 )
 from walconsole.domain.facts.own_list import OwnList
 from walconsole.domain.facts.spool import SpoolFacts
+from walconsole.domain.records import record
 from walconsole.domain.recovery.keep import Keep
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ class Freshness(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """Why the last attempt failed: `why` on one line, `remedy` what to do, `code` for rules.
 
@@ -70,7 +71,7 @@ class Problem:
         return self.brief or self.why
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reading(Generic[T]):
     """A fact with its age and source.
 
@@ -178,7 +179,10 @@ class Slot(Generic[T]):
     @overload
     def __get__(self, snapshot: "Snapshot", owner: "type[Snapshot]") -> Reading[T]: ...
 
-    def __get__(self, snapshot: "Snapshot | None", owner: "type[Snapshot]") -> "Slot[T] | Reading[T]":
+    @overload
+    def __get__(self, snapshot: object, owner: type[Any]) -> "Slot[T]": ...  # of a record that names a slot
+
+    def __get__(self, snapshot: Any, owner: type[Any]) -> "Slot[T] | Reading[T]":
         if snapshot is None:
             return self
         reading: Reading[T] = snapshot.__dict__[self.name]  # as `of`, and no call more: panes ask often
@@ -197,7 +201,7 @@ class Slot(Generic[T]):
 AnySlot = Slot[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Told:
     """What the profile says that no probe can find out.
 
