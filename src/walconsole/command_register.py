@@ -17,6 +17,7 @@ from hashlib import sha256
 from urllib.parse import unquote, urlsplit
 
 from walconsole.domain.patterns import pattern
+from walconsole.domain.records import record
 from walconsole.domain.redaction import redact, safe
 
 MOST_ENTRIES = 400
@@ -60,7 +61,7 @@ class CommandKind(StrEnum):
     """A request to a store or an API: method, path, the names of what it asks for. Its status is HTTP's."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ran:
     """One time: `at` it began (seconds since the epoch), `seconds` it took, None while it runs."""
 
@@ -68,7 +69,7 @@ class Ran:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommandEntry:
     """A command and how it ended, `count` times so; `times` are the last of them, the newest last.
 

@@ -4,7 +4,7 @@ The profile overrides it value by value, and where both differ that is said.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from walconsole.config import checks
 from walconsole.config.reader import Setting, Settings
@@ -21,13 +21,14 @@ from walconsole.domain.archivers.target import (
     UnreadStore,
 )
 from walconsole.domain.profile import BucketRole, KeySource, PostgresTarget
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 
 _WHERE = ("bucket", "endpoint", "prefix", "region")
 """What says where a copy is; a difference in it is told."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Adopted:
     """The profile completed with what was found, and what the operator should know of that.
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from walconsole.config.choose import choose, is_alias, ssh_hosts
 from walconsole.config.reader import ConfigFile
 from walconsole.config.resolve import SSH_PORT, Resolved
 from walconsole.config.schema import PROFILE_KEYS
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.domain.ssh_config import is_pattern, matches
 from walconsole.errors import UsageError
@@ -18,7 +18,7 @@ MOST_CLUSTERS = 2000
 """More are a slip of the pattern: the console would look at each only every few minutes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Named:
     """One cluster of several: what tells it from the others, and what its profile says."""
 

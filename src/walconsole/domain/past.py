@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from operator import attrgetter
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from walconsole.domain.facts.disk_forecast import DiskSample
 from walconsole.domain.facts.history import SAMPLE_SPACING_S, SAMPLES_KEPT, ArchiverSample, History
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Reading, Snapshot
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Diagnosis, Severity
 
@@ -25,7 +26,7 @@ BLOCK_S = 3600
 LONGEST_TEXT = 400
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PastReading:
     """What was read at `at`, whole seconds since the epoch; None: not read then.
 
@@ -47,7 +48,7 @@ COLUMNS = tuple(one.name for one in fields(PastReading))
 _values = attrgetter(*COLUMNS)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Said:
     """What the first line said, and what was wrong by then: a key, severity and title for each finding."""
 

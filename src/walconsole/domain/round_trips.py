@@ -1,12 +1,12 @@
 """What a shell, a database and a store answered, with the times on the console's clock that bound it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from walconsole.domain.archive.listing import ObjectListing
+from walconsole.domain.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ShellAnswer:
     """What a script printed: standard output (bytes, as they came) and its exit status.
 
@@ -22,7 +22,7 @@ class ShellAnswer:
 Row = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """One query's rows with the times that bound its round trip, on the console's clock."""
 
@@ -31,7 +31,7 @@ class Answer:
     answered_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """One page of a listing in key order.
 
@@ -49,7 +49,7 @@ class Page:
     certificate: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoredVersion:
     """One version of a key, in a bucket that keeps them; `modified_at` is by the store's clock.
 
@@ -64,7 +64,7 @@ class StoredVersion:
     marks_deleted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ObjectContent:
     """A part of one object: `body` begins at byte 0. `size` is the whole object's, None where not said.
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from walconsole.domain.records import record
+
 DEFAULT_SEGMENT_BYTES = 16 * 1024 * 1024
 MIN_SEGMENT_BYTES = 1024 * 1024
 MAX_SEGMENT_BYTES = 1024 * 1024 * 1024
@@ -92,7 +94,7 @@ class Segment:
         return type(self)(self.timeline, self.number + 1)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WalName:
     """A name that PostgreSQL archives: its kind, its timeline, and its segment where it has one."""
 

@@ -1,10 +1,10 @@
 """What of the droplet's scripts is chosen when they are installed; of backups and drills by the profile."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
 from walconsole.domain.profile import MOST_INCREMENTAL, MOST_READ_MIB_S, Profile
+from walconsole.domain.records import record
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MOST_ARCHIVE_TIMEOUT_S = 2**30
@@ -28,7 +28,7 @@ class WalLevel(StrEnum):
     KEEP = "keep"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Authorities:
     """Certificates (PEM) by which the droplet shall know the stores; empty for none.
 
@@ -39,7 +39,7 @@ class Authorities:
     alone: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DropletChoices:
     """How this droplet shall archive.
 
@@ -90,7 +90,7 @@ class DropletChoices:
             raise ValueError("a pause must not be negative")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DrillChoices:
     """How restore drills shall be made.
 
@@ -148,7 +148,7 @@ class DrillChoices:
             raise ValueError(f"patience must be at least one look of {self.poll_s} s, which must take one")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BackupChoices:
     """How base backups shall be taken.
 

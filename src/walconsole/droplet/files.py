@@ -1,10 +1,10 @@
 """Everything that a profile installs on its droplet, as data: path, mode and text."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from walconsole.domain.archivers.own_restore import OwnRestore
 from walconsole.domain.profile import Engine, Profile
+from walconsole.domain.records import record
 from walconsole.droplet import rendering
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
 from walconsole.droplet.names import names_of
@@ -17,7 +17,7 @@ class Schedule(StrEnum):
     CRON = "cron"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DropletFile:
     """One file, root's, with its permission bits. No text holds a secret."""
 

@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Self
 
 from walconsole.domain.profile import BucketRole, BucketTarget, Profile
+from walconsole.domain.records import record
 
 _SHORT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,50}[a-z0-9])?")
 _REMOTES = {BucketRole.PRIMARY: "spaces-prod", BucketRole.DR: "spaces-dr"}
 """The runbook's names, for a profile whose keys come from elsewhere than the droplet."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InstalledNames:
     """Where the files of one deployment are on its droplet.
 
@@ -97,7 +97,7 @@ def rclone_path(target: BucketTarget) -> str:
     return f"{remote_of(target)}:{target.bucket}/{target.prefix}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RcloneNames:
     """How the droplet's rclone names each copy (`REMOTE:BUCKET/PREFIX`, with a slash), and its configuration.
 

@@ -1,12 +1,13 @@
 """The scripts that a step sends to the droplet for once: they are run there, and never installed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from shlex import join, quote
 
 from walconsole.domain.archive.expected_page import ExpectedPage
 from walconsole.domain.moments.page_images import IMAGE_BYTES
 from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.domain.records import record
 from walconsole.droplet.choices import DropletChoices
 from walconsole.droplet.filling import cluster_choice, psql_options, script, trust
 from walconsole.droplet.names import rclone_path
@@ -39,7 +40,7 @@ def verbs_script(profile: Profile, choices: DropletChoices, where: str, config: 
     return script("verbs.sh", asked, choices, "walconsole-verbs", values)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MendSource:
     """`object` at `where`: in a copy `REMOTE:BUCKET/FOLDER/`, else a folder of the droplet."""
 
@@ -48,7 +49,7 @@ class MendSource:
     in_copy: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MendTarget:
     """The copy called `copy`: the object goes to `where` (`REMOTE:BUCKET/FOLDER/`), and ends in `suffix`."""
 
@@ -101,7 +102,7 @@ def seconds_script(
     return script("seconds.sh", asked, choices, "walconsole-seconds", values)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MomentWish:
     """Which WAL is read on the droplet: the files' `names`; `runs` of pg_waldump, one a timeline, each with
     that, the LSN it begins at and the one before which it ends. `mark` is a word that no text can hold by

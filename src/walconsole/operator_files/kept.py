@@ -5,10 +5,10 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.records import record
 from walconsole.operator_files.gap_register import GapFile
 from walconsole.operator_files.incident_file import IncidentFile, SessionIncidents
 from walconsole.operator_files.places import places
@@ -57,7 +57,7 @@ class IndexFile:
             _log.warning("the index cannot be saved as %s: %s", self.path, error.strerror)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeptFiles:
     """`shelf` gives the place for one bucket's index, `incidents` that for one profile's, by its name."""
 

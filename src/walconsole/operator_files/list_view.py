@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
+from walconsole.domain.records import record
 from walconsole.operator_files.places import places
 from walconsole.operator_files.private import check_private, make_private, replace_text
 
 _MOST_BYTES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ListView:
     """By the columns' titles, so that a file of another release says what it can.
 

@@ -1,17 +1,18 @@
 """Incidents over all clusters: a line each, a document, what is remembered of one; all of it safe to show."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.incidents.model import Incident, IncidentLog
 from walconsole.domain.incidents.words import told, worst_text
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import whole_duration_text
 from walconsole.report.incidents import incident_document
 from walconsole.report.parts import Document, iso
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remembered:
     """One incident of `cluster`, as the file of that one's incidents is called."""
 

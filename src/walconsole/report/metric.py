@@ -1,8 +1,9 @@
 """One number of a snapshot: its name with its unit, its meaning, its labels."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+from walconsole.domain.records import record
 
 
 class Kind(StrEnum):
@@ -12,7 +13,7 @@ class Kind(StrEnum):
     COUNTER = "counter"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Metric:
     """`name` ends in its unit, as Prometheus' conventions have it. What is not known is no metric."""
 

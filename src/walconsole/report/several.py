@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.incidents.model import IncidentLog
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Diagnosis, Level
 from walconsole.domain.standing.worsening import RANK
@@ -18,7 +18,7 @@ from walconsole.report.parts import Document, iso
 _WORST_FIRST = sorted(Level, key=lambda level: -RANK[level])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checked:
     """One look at one cluster. `name` tells it from the others, `profile` is its short name."""
 

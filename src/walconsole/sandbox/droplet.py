@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from walconsole.domain.profile import Profile, default_app_key_name
+from walconsole.domain.records import record
 from walconsole.errors import SandboxError
 from walconsole.sandbox import leftovers
 from walconsole.sandbox.host.others import archive_settings, pgbackrest
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from walconsole.sandbox.scenarios.play import Player
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """What may be chosen. None: the scenario's own load; the newest server that is found."""
 
@@ -58,7 +59,7 @@ class Options:
     activation_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ready:
     """The droplet's profile, and what its console needs in its environment (a token of this sandbox)."""
 

@@ -6,9 +6,9 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from walconsole.domain.records import record
 from walconsole.errors import SandboxError
 from walconsole.sandbox.host.process import Account
 
@@ -21,7 +21,7 @@ CLUSTER = "main"
 _LONGEST_TEMPORARY_FOLDER = 40
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Workspace:
     """Paths below `root`. `version` is PostgreSQL's major version."""
 

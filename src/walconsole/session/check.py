@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from walconsole.domain.failures import diagnose
 from walconsole.domain.incidents.follow import follow, look_of
 from walconsole.domain.incidents.model import IncidentLog, Look
 from walconsole.domain.profile import Profile
+from walconsole.domain.records import record
 from walconsole.domain.standing.unseen import of_one_look
 from walconsole.errors import RegisterError, UsageError, WalconsoleError
 from walconsole.operator_files.kept import on_disk
@@ -63,7 +64,7 @@ class Format(StrEnum):
     REPORT_JSON = "report-json"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckWish:
     """What the command line asks for. `output` None: standard output. `limit_s` is each look's own."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from walconsole.command_register import Telling, telling_of_requests, untold
 from walconsole.domain.facts.endpoint_reach import Reach
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.domain.records import record
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.droplet.choices import Authorities, BackupChoices, DrillChoices, DropletChoices
 from walconsole.droplet.rendering import certificates_in
@@ -68,7 +69,7 @@ class KeysLater:
         return DigitalOceanKeys(self._profile.api, token, self._telling)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Provisioned:
     """A site, and what keeps its temporary keys; `temporary.left` says what may be alive at the end."""
 

@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from walconsole.domain.profile import KeySource, Profile
+from walconsole.domain.records import record
 from walconsole.domain.recovery.expiry_words import NO_RULE
 from walconsole.errors import BlockedError, UsageError
 from walconsole.operator_files.unit_files import expiry_unit, is_enabled, unit_path
@@ -28,7 +28,7 @@ EVERY = "*-*-* 00/6:30:00"
 """Base backups are nightly. A run that found something in its way is followed by another the same day."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ScheduleWish:
     """What the command line asks for. `apply` False: show it, and write nothing. `confirm` names the profile.
 

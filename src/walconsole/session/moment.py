@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.archivers.instead import OwnStep
 from walconsole.domain.moments.asking import read_time
@@ -13,6 +13,7 @@ from walconsole.domain.moments.by_target import with_target
 from walconsole.domain.moments.found import Answer, FoundMoments
 from walconsole.domain.moments.words import answer_lines, covers_text
 from walconsole.domain.profile import Profile
+from walconsole.domain.records import record
 from walconsole.domain.recovery.recover_target import IN_PLACE, RecoveryTarget, read_into, recover_command
 from walconsole.domain.wal import format_lsn
 from walconsole.droplet.names import rclone_names
@@ -36,7 +37,7 @@ LONGEST_LOOK_S = 120.0
 _TELLS_EVERY_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MomentWish:
     """What the command line asks for. `around` as it was written; `event` is a place in the WAL, None: the
     worst.

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from walconsole.config.found import is_ours, told_of
@@ -15,6 +15,7 @@ from walconsole.domain.archivers.instead import OwnStep
 from walconsole.domain.facts.host import ClusterFacts
 from walconsole.domain.facts.observed import HostKeyQuestion
 from walconsole.domain.profile import Profile, SshTarget
+from walconsole.domain.records import record
 from walconsole.domain.standing.model import Fix
 from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.domain.units import plural
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 _CLEANING_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProvisionWish:
     """What the command line asks for. `apply` False: show the plan and change nothing.
 

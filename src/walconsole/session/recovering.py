@@ -1,8 +1,8 @@
 """Which phase of a recovery `walconsole recover` asks for, and its steps."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_target import RecoveryTarget
 from walconsole.provision.engine.model import Step
@@ -22,7 +22,7 @@ class Part(StrEnum):
     BACK = "back"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecoverAsked:
     """`wish` None: the recovery that was begun. `later` is the target of FURTHER; `database` and `table` are
     what DUMP writes, without a table the database.

@@ -3,9 +3,9 @@
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from walconsole.domain.records import record
 from walconsole.errors import RefusedError, UsageError
 from walconsole.operator_files.private import replace_text
 from walconsole.process.stderr import say
@@ -56,7 +56,7 @@ _SYSTEM_HARDENED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unit:
     """One unit: where its file lies, and what is in it."""
 

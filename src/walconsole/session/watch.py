@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -13,6 +12,7 @@ from http import HTTPStatus
 from walconsole.adapters.notify.ways import pinger_of, ways_of
 from walconsole.domain.notices.deciding import Notice, NoticeKind
 from walconsole.domain.profile import Profile
+from walconsole.domain.records import record
 from walconsole.domain.standing.model import Level
 from walconsole.errors import NoticeError, UsageError
 from walconsole.operator_files.history_file import HistoryFile
@@ -40,7 +40,7 @@ from walconsole.session.wish import Session
 _STATUS_EVERY_S = 20.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WatchWish:
     """What the command line asks for. `listen` is host and port, None: nothing is served.
 

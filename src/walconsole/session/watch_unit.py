@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from walconsole.config.reader import Settings, load
+from walconsole.domain.records import record
 from walconsole.errors import UsageError
 from walconsole.operator_files.places import places
 from walconsole.operator_files.unit_files import unit_path
@@ -26,7 +26,7 @@ from walconsole.session.service_unit import (
 UNIT = "walconsole-watch.service"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnitWish:
     """What the unit is for. `config` None: the configuration file in its usual place."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.facts.snapshot import Snapshot
@@ -14,6 +14,7 @@ from walconsole.domain.notices.deciding import Rules, Seen, decide, seen_of
 from walconsole.domain.notices.outbox import Kept
 from walconsole.domain.notices.words import subject
 from walconsole.domain.profile import NotifySettings, Profile
+from walconsole.domain.records import record
 from walconsole.domain.standing.model import Diagnosis, Level, Verdict
 from walconsole.domain.standing.worsening import is_begun
 from walconsole.domain.units import whole_duration_text
@@ -41,7 +42,7 @@ _WRITE_EVERY_S = 60.0
 """So often what changes with every look is written. A decision is written at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Looked:
     """The last look, for whoever asks for metrics."""
 

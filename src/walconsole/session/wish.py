@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from walconsole.config.resolve import Resolved
@@ -21,7 +21,7 @@ class DemoWish:
 Target = Profile | DemoWish
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Session:
     """One console. `interval_s` is the time between two readings of SQL; every cadence follows it.
     `notify`: how a verdict that got worse is told (config.checks.ALERTS). `called` tells it from others that

@@ -3,17 +3,18 @@
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from walconsole.domain.profile import ApiTarget
+from walconsole.domain.records import record
 from walconsole.errors import KeyServiceError
 from walconsole.operator_files.places import config_base
 
 _LINE = re.compile(r"(?P<indent>\s*)(?P<name>[^\s:#][^:]*):(?:\s+(?P<value>.*?))?\s*")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ApiToken:
     """The token and, for the screen, where it came from."""
 

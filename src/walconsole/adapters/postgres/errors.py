@@ -1,13 +1,12 @@
 """What PostgreSQL, libpq and the bridge say about a failure, in one line with what to do."""
 
-from dataclasses import dataclass
-
 import psycopg
 
 from walconsole.adapters.postgres.bridge import NO_RELAY, NO_SOCKET, NO_USER, Bridge
 from walconsole.adapters.ssh.scripts import shell_error
 from walconsole.domain.postgres_versions import KNOWN
 from walconsole.domain.profile import PostgresTarget
+from walconsole.domain.records import record
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import DatabaseError
 
@@ -35,7 +34,7 @@ _REMEDIES = {
 _NOT_ADMITTED = "28000"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServerError:
     """An ErrorResponse's fields (PostgreSQL's documentation, 55.8 Error and Notice Message Fields)."""
 

@@ -2,11 +2,11 @@
 
 import re
 import time
-from dataclasses import dataclass
 
 from walconsole.adapters.s3.answers import unescaped
 from walconsole.adapters.s3.wire import HttpAnswer
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.domain.store.answers import (
     BAD_ENDPOINT,
@@ -77,7 +77,7 @@ _OF_THE_REGION = (_SIGNED_FOR_ANOTHER, "correct the region in the profile")
 _FALLBACK_REMEDY = "try again; if it stays, look at the store's status page"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attempt:
     """What was tried, for the texts."""
 

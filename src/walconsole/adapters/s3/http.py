@@ -26,6 +26,7 @@ from walconsole.adapters.s3.wire import (
     read_answer,
     read_head,
 )
+from walconsole.domain.records import record
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 60.0
@@ -39,7 +40,7 @@ class _StaleConnectionError(TransportError):
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Origin:
     """Where requests go: scheme, host and port."""
 
@@ -63,7 +64,7 @@ def origin_of(url: str) -> Origin:
     return Origin(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Proxy:
     """An http proxy that tunnels; `authorization` is its header's value or empty, and secret."""
 

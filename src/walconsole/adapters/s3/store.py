@@ -9,7 +9,7 @@ import ipaddress
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 from urllib.parse import quote
@@ -34,6 +34,7 @@ from walconsole.adapters.s3.wire import CutError, HttpAnswer, TransportError
 from walconsole.command_register import Telling, request_line, untold
 from walconsole.domain.facts.evidence import LifecycleRule
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.records import record
 from walconsole.domain.round_trips import ObjectContent, Page, StoredVersion
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.domain.store.answers import KEY_MEANINGS, Meaning, worth_asking_again
@@ -223,7 +224,7 @@ class SpacesStore:
         return signer
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Route:
     """Where requests go: the client for the origin, the bucket's path, and the region to sign for."""
 

@@ -7,8 +7,9 @@ asyncio's stream reader takes three times as long for a page of 300 KiB.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import cast
+
+from walconsole.domain.records import record
 
 READ_TIMEOUT_S = 10.0
 """For each part that arrives, not for the whole answer."""
@@ -36,7 +37,7 @@ class HungUpError(Exception):
         super().__init__(str(reason) if reason else "the connection was closed")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HttpAnswer:
     """Status, headers (names in lower case) and the whole body."""
 

@@ -12,7 +12,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from asyncssh.public_key import get_default_certificate_algs, get_default_public
 
 from walconsole.adapters.ssh.settings import SshSettings
 from walconsole.domain.facts.observed import HostKeyQuestion
+from walconsole.domain.records import record
 from walconsole.errors import HostKeyError, SshError
 from walconsole.operator_files.private import open_appending
 from walconsole.ports import Operator
@@ -28,7 +29,7 @@ from walconsole.ports import Operator
 SSH_PORT = 22
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KnownKey:
     """One key of a known_hosts file. `marker` is empty, `revoked` or `cert-authority`."""
 
@@ -43,7 +44,7 @@ class KnownKey:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KnownHost:
     """What the files say about one host and port."""
 
@@ -101,7 +102,7 @@ def look_up_in(files: Iterable[str], host: str, port: int) -> KnownHost:
     return KnownHost(name, tuple(found))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Line:
     file: str
     number: int

@@ -18,6 +18,7 @@ from asyncssh.public_key import load_keypairs
 from walconsole.adapters.ssh.client_config import ClientConfig
 from walconsole.adapters.ssh.openssh import asked, has_usual_home
 from walconsole.domain.profile import SshTarget
+from walconsole.domain.records import record
 from walconsole.errors import SshError
 
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"
@@ -25,7 +26,7 @@ SYSTEM_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 DEFAULT_IDENTITIES = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")  # ssh_config(5)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SshSettings:
     """One host, resolved. `alias` is the name that was asked for, `jump` is ProxyJump's value,
     `carried` is what asyncssh reads itself (ciphers, address family, …), as lines of a configuration.

@@ -1,14 +1,13 @@
 """Two copies of one archive: what one of them lacks."""
 
-from dataclasses import dataclass
-
 from walconsole.domain.archive.growth import stored_bytes_each
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.runs import Runs
+from walconsole.domain.records import record
 from walconsole.domain.wal import Segment
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lacking:
     """What a copy does not hold of another's.
 

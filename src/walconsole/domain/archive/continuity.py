@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from walconsole.domain.archive.gaps import AcceptedGap, AcceptedRanges, Gap
@@ -19,6 +18,7 @@ from walconsole.domain.archive.timelines import (
     restore_path,
     stored_stretch,
 )
+from walconsole.domain.records import record
 from walconsole.domain.wal import Segment, check_segment_bytes
 
 __all__ = ["Continuity", "Leg", "UnbrokenRun", "continuity"]
@@ -27,7 +27,7 @@ MISSING_HISTORIES_NAMED = 8
 """Of the histories that `latest` would need to reach a timeline far beyond, the first few are named."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnbrokenRun:
     """Every segment from `oldest` to `newest` along the path is there; `segments` counts them."""
 
@@ -36,7 +36,7 @@ class UnbrokenRun:
     segments: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Continuity:
     """What a restore with recovery_target_timeline = 'latest' would find.
 

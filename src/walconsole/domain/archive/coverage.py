@@ -2,11 +2,11 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
 from walconsole.domain.archive.runs import Runs
+from walconsole.domain.records import record
 
 
 class Cover(StrEnum):
@@ -20,7 +20,7 @@ class Cover(StrEnum):
     NOTHING = "outside the archive"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cell:
     """Segments `first` to `last` (numbers) of one timeline. `missing` counts those in neither copy.
 

@@ -7,12 +7,13 @@ whatever the form (dated_forms.py), all such folders below one root are one arch
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
 
 from walconsole.domain.archive.dated_forms import MONTHS, WEEKDAYS, forms
+from walconsole.domain.records import record
 
 _REPEATED_UNITS = {"Y1": "Y", "Y2": "Y", "m1": "m"}
 _NO_FIELDS = frozenset({"root", "log", "_s"})
@@ -61,7 +62,7 @@ _WRITTEN: Mapping[str, Callable[[datetime, str], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DatedForm:
     """How the folders of one archive are written: literal text, and the letters of dated_forms.py.
 
@@ -95,7 +96,7 @@ class DatedForm:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DatedFolder:
     """A folder below `root`: from when it is (in UTC, or whatever its writer's clock shows), and its form.
 

@@ -5,9 +5,9 @@ Checked before a file is stored under a name: on the droplet by a shell, which c
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from walconsole.domain.archive.page_header import LONG_HEADER_BYTES, MAJORS, PageHeader
+from walconsole.domain.records import record
 from walconsole.domain.wal import Segment, format_lsn
 
 _ANY = "?"
@@ -15,7 +15,7 @@ _LONG = "[2367abef]"
 """The low half of info's low byte: XLP_LONG_HEADER (2) is set in the first page of a segment."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExpectedPage:
     """`timelines` are those that the page may name: a child's first segment begins with its parent's.
 

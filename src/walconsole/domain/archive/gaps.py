@@ -3,12 +3,13 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from walconsole.domain.records import record
 
 _NAME = re.compile(r"[0-9A-F]{24}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AcceptedGap:
     """Segments `first` to `last` (names, one timeline) of one archive are known to be lost.
 
@@ -72,7 +73,7 @@ def _is_range(accepted: AcceptedGap) -> bool:
 # -- A gap: segments that are missing between two that are there.
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gap:
     """First and last missing name, and how many.
 

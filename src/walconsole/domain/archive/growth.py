@@ -1,9 +1,9 @@
 """How fast an archive grows, and what its compression makes of a segment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from walconsole.domain.archive.holding import Holding
+from walconsole.domain.records import record
 
 DAY_S = 86400.0
 WINDOW_S = 7 * DAY_S
@@ -11,7 +11,7 @@ LEAST_S = 600.0
 """A shorter history than this is none to reckon with."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Growth:
     """What was stored a day, as measured over the last `measured_s` seconds."""
 
@@ -20,7 +20,7 @@ class Growth:
     measured_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compressibility:
     """What zstd made of samples of stored segments: `ratio` is compressed / plain.
 

@@ -6,7 +6,6 @@ place to begin another listing, without anything having to exist there.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from walconsole.domain.archive.layouts import (
     place_of,
     split_key,
 )
+from walconsole.domain.records import record
 from walconsole.domain.wal import Segment, WalNameKind
 
 SEGMENT_NAME = re.compile(r"[0-9A-F]{24}")
@@ -51,7 +51,7 @@ class KeySpace(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SegmentSpace:
     """One timeline's names directly under `root`, or in folders of sixteen digits below it."""
 
@@ -87,7 +87,7 @@ class SegmentSpace:
         return f"{self.root}{name[:16]}/{name}" if self.grouped else f"{self.root}{name}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DaySpace:
     """The folders of the dated layout, in one form: a folder is the finest place to begin at."""
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from walconsole.domain.archive.dated import dated_folder
+from walconsole.domain.records import record
 from walconsole.domain.wal import Segment, WalNameKind
 
 LOG_BYTES = 2**32
@@ -66,7 +67,7 @@ class Place:
     root: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArchivedName:
     """A key's name: `text` as PostgreSQL wrote it; `segment` is None for a history file.
 

@@ -1,13 +1,13 @@
 """What a listing brings: objects in key order, of which a million are folded without one being made."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from walconsole.domain.archive.page_header import PageHeader
+from walconsole.domain.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoredObject:
     """One key of a listing. `modified_at` is the store's Last-Modified, seconds since the epoch.
 
@@ -20,7 +20,7 @@ class StoredObject:
     etag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ObjectDetails:
     """One object, looked at: its listing, the answer's headers, its WAL page header or why there is none."""
 

@@ -7,7 +7,7 @@ is a gap, which is judged along the timelines and not here.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from walconsole.domain.archive.contents import Archive
 from walconsole.domain.archive.gaps import AcceptedGap, AcceptedRanges, Gap
@@ -16,6 +16,7 @@ from walconsole.domain.archive.layouts import LOG_BYTES, Layout, Place
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.saved import Content, segments, segments_content, timelines, timelines_content
 from walconsole.domain.archive.saved import field as saved_field
+from walconsole.domain.records import record
 from walconsole.domain.wal import Segment
 
 SHORTEST_RETENTION_S = 86_400.0
@@ -23,7 +24,7 @@ SHORTEST_RETENTION_S = 86_400.0
 STRETCHES_TOLD = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lost:
     """What one place lost: segment numbers by timeline, and the segments in which its base backups began.
 

@@ -6,17 +6,18 @@ listing says, and whoever copies looks at the content.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.wal import Segment
 
 MOST_AT_ONCE = 2000
 """Segments that one plan brings back; what is left comes with the next."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CopyLacks:
     """A copy by what it lacks and what it can give. Numbers by timeline.
 
@@ -40,7 +41,7 @@ class CopyLacks:
         return spoilt is None or segment.number not in spoilt
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WalFolder:
     """A folder on the droplet that holds WAL: `files` by the segment's name, `own` is the server's pg_wal."""
 
@@ -51,7 +52,7 @@ class WalFolder:
     """Of pg_wal, by name: seconds until it may be recycled, None where that is not known."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """Where a segment is: in a copy (`role`), or as `file` in a folder on the droplet."""
 
@@ -61,7 +62,7 @@ class Source:
     own: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mend:
     """One segment, the copies that lack it, and where it is, the best source first.
 
@@ -75,7 +76,7 @@ class Mend:
     goes_in_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unmendable:
     """Segments `first` to `last` of one timeline that a copy lacks and goes on lacking, and why."""
 
@@ -91,7 +92,7 @@ class Unmendable:
         return self.last - self.first + 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MendPlan:
     """`mends` in the order in which they are to be done; `left` counts those that the next plan brings."""
 

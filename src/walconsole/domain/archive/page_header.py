@@ -7,8 +7,8 @@ in the first page of a segment, system identifier u64, segment size u32, block s
 
 import re
 import struct
-from dataclasses import dataclass
 
+from walconsole.domain.records import record
 from walconsole.domain.wal import check_segment_bytes
 
 # -- What an object holds that is named like a WAL segment and does not begin like one.
@@ -80,7 +80,7 @@ _SIGN = 2**63
 _MODULUS = 2**64
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PageHeader:
     """A segment's first page header. `major` is the server's version, None for an unknown magic.
 
@@ -97,7 +97,7 @@ class PageHeader:
     block_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SegmentIdentity:
     """What the head of one archived segment said: `header`, or why it could not be read.
 

@@ -6,10 +6,10 @@ One comes after checkpoint_timeout, or once max_wal_size / (1 + checkpoint_compl
 since the last.
 """
 
-from dataclasses import dataclass
+from walconsole.domain.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WalKeeping:
     """What the server said at one moment. Positions are bytes since 0/0.
 

@@ -12,7 +12,6 @@ import sys
 import zlib
 from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from walconsole.domain.archive.contents import Archive
@@ -21,6 +20,7 @@ from walconsole.domain.archive.layouts import LOG_BYTES, Layout, Place, segment_
 from walconsole.domain.archive.marks import Marks
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.times import StoredTimes
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import Writer
 from walconsole.domain.recovery.whereabouts import Folder, Whereabouts
 from walconsole.domain.wal import Segment
@@ -214,7 +214,7 @@ FORMAT = "walconsole archive index"
 VERSION = 4
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SavedIndex:
     """What a document holds. `more` is what was saved besides; a tuple in it comes back as a list."""
 

@@ -6,15 +6,15 @@ segment may take no longer than it takes until the next is complete.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from walconsole.domain.records import record
 from walconsole.domain.units import bytes_text, plural
 
 _MUCH = 0.5
 """A part that takes this share of the whole is where to begin."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CopySeconds:
     """One copy: to ask whether the name is free, to upload, to read back. Each has the tool's start in it."""
 
@@ -24,7 +24,7 @@ class CopySeconds:
     read_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SegmentSeconds:
     """What was measured with one segment of `plain_bytes`, sent as `sent_bytes`.
 

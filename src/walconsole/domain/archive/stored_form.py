@@ -4,8 +4,6 @@ What is brought into a copy shall be found by what reads it: in the folder, and 
 segments beside it.
 """
 
-from dataclasses import dataclass
-
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import (
     GROUPED_LAYOUTS,
@@ -15,6 +13,7 @@ from walconsole.domain.archive.layouts import (
     segment_suffix,
     split_key,
 )
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 
 PACKED = {"": "", ".gz": "gz", ".zst": "zst", ".lz4": "lz4", ".bz2": "bz2", ".xz": "xz"}
@@ -25,7 +24,7 @@ _BY_THEIR_TOOL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoredAs:
     """Where an object lies: `folder` is its key up to the last slash, `suffix` what follows the name."""
 

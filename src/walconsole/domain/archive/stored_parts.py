@@ -6,13 +6,14 @@ to have come as fast as it comes now, for that alone tells how old each of it is
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from walconsole.domain.records import record
 
 FORECAST_DAYS = 30
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoredParts:
     """Bytes of base backups, of WAL, and of what is neither."""
 
@@ -33,7 +34,7 @@ class StoredBackup(NamedTuple):
     stored_bytes: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trend:
     """What comes: bytes of WAL a day, base backups a day and the bytes of each."""
 
@@ -42,7 +43,7 @@ class Trend:
     backup_bytes: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Staying:
     """What stays; None: nothing is taken away by that rule.
 

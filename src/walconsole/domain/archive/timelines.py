@@ -6,10 +6,10 @@ oldest first: its timeline, the LSN at which it was left, the reason; `#` begins
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from walconsole.domain.archive.runs import Runs
+from walconsole.domain.records import record
 from walconsole.domain.wal import Segment
 
 _LINE = re.compile(r"\s*(?P<parent>[0-9]{1,10})\s+(?P<high>[0-9A-Fa-f]{1,8})/(?P<low>[0-9A-Fa-f]{1,8})(?!\S)")
@@ -18,7 +18,7 @@ _HIGHEST = 2**32 - 1
 _SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Switch:
     """`parent` was left at `lsn`."""
 
@@ -27,7 +27,7 @@ class Switch:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimelineHistory:
     """`timeline` and how it descends: a switch from each of its ancestors, oldest first."""
 
@@ -88,7 +88,7 @@ FIRST_SEGMENT = 1
 """Segment 0 of log 0 is never written (access/xlog_internal.h)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Leg:
     """A restore reads `timeline` from segment number `first` to `last`; None: to the newest there is."""
 
@@ -97,7 +97,7 @@ class Leg:
     last: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stretch:
     """What is stored on a path lies from segment number `first` to `last`, between two of its legs."""
 

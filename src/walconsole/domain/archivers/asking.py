@@ -7,12 +7,13 @@ Never raises. What changes anything is told apart: `pgbackrest check` switches W
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.archivers.expansion import UNKNOWN
 from walconsole.domain.archivers.s3_clients import words_of
 from walconsole.domain.archivers.target import NO_COMMANDS, OwnCommands
 from walconsole.domain.archivers.whence import Option, options_that_say_where
+from walconsole.domain.records import record
 from walconsole.domain.redaction import may_hold_secret
 
 _S3 = re.compile(r"s3://[^\s'\"]+")
@@ -24,7 +25,7 @@ _PROBACKUP = "pg_probackup"
 _ALIASES = {"walg": "wal-g"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Asked:
     """A tool's call taken apart: what it is run by, the options that stay, and all of its words."""
 

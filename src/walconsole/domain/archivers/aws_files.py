@@ -5,13 +5,13 @@ variables, then AWS_PROFILE's. The instance's role comes last, and is not asked 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from walconsole.domain.archivers.calls import Call
 from walconsole.domain.archivers.expansion import UNKNOWN
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.places import Section, credentials, endpoint_url, home_of, sections, value_of
 from walconsole.domain.archivers.target import Credentials, Found
+from walconsole.domain.records import record
 
 _ELSEWHERE = {
     "role_arn": "a role that is assumed when it runs",
@@ -22,7 +22,7 @@ _ELSEWHERE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AwsSettings:
     """What holds for one profile; None where nothing says it."""
 

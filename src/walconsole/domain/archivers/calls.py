@@ -6,7 +6,7 @@ timeout, flock, chpst, sudo, `sh -c`) are passed through, functions and sourced 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import takewhile
 
 from walconsole.domain.archivers.branches import Course, Otherwise
@@ -34,6 +34,7 @@ from walconsole.domain.archivers.shell_words import (
 from walconsole.domain.archivers.target import Found
 from walconsole.domain.archivers.whence import VARIABLES_THAT_SAY_WHERE
 from walconsole.domain.archivers.wrappers import ASSIGNMENT, Unwrapped, unwrapped
+from walconsole.domain.records import record
 
 MOST_CALLS = 200
 _DEPTH = 4
@@ -51,7 +52,7 @@ _NOTHING = frozenset({
 """They store nothing elsewhere; `rm` may take away what was stored."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """A program that is started. `words` are its arguments; UNKNOWN stands in them for what a run tells.
 

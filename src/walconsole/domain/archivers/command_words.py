@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from walconsole.domain.archivers.shell_words import REDIRECTIONS, Operator, Token, Word, tokens
+from walconsole.domain.records import record
 
 DEFAULT_CONFIG = "~/.config/rclone/rclone.conf"
 """Where rclone looks when nothing names a configuration (its documentation, --config)."""
@@ -76,7 +77,7 @@ _ON_THE_FLY = re.compile(r"(?<![\w/.%@:-]):(?:s3|sftp|b2|azureblob|gcs|webdav|lo
 _DEPTH = 3
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """`REMOTE:BUCKET/PREFIX`; the prefix is empty or ends in a slash.
 
@@ -92,7 +93,7 @@ class Target:
         return f"{self.remote}:{self.bucket}/{self.prefix}".rstrip("/")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Program:
     """A program by the name that the command gives it. `places`: what to look for, the first that is there.
 

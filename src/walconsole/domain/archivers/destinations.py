@@ -7,7 +7,8 @@ s3cmd's `--host`, barman-cloud's `--endpoint-url`, WAL-G's WALG_S3_PREFIX and AW
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from walconsole.domain.records import record
 
 _TOOLS = (
     ("barman-cloud", re.compile(r"(?<![\w.-])barman-cloud-wal-archive(?![\w-])")),
@@ -29,7 +30,7 @@ _COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
 _CONTINUED = re.compile(r"\\\n\s*")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Destination:
     """A bucket that `tool` stores into. What it does not say is empty. `prefix` has no slash at its ends."""
 

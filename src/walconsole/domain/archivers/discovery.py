@@ -36,6 +36,7 @@ from walconsole.domain.archivers.tools import OFF
 from walconsole.domain.archivers.typed import typed
 from walconsole.domain.archivers.unsure import doubted
 from walconsole.domain.archivers.wrappers import SHELLS
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 
 COMMAND = "archive_command"
@@ -54,7 +55,7 @@ _INTERPRETERS = re.compile(r"python[\d.]*|perl|ruby|node|php[\d.]*|lua|Rscript|m
 Reader = Callable[[Call, Look], Iterable[ArchiveTarget]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settings:
     """What PostgreSQL's configuration says, in force or as its files have it; `source` is where that is."""
 

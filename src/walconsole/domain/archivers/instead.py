@@ -1,10 +1,10 @@
 """What a step that is for walconsole's own archive is on a host that another tool archives from."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from walconsole.domain.archivers.target import ArchiveTarget
 from walconsole.domain.archivers.tools import takes_backups
+from walconsole.domain.records import record
 
 
 class OwnStep(StrEnum):
@@ -18,7 +18,7 @@ class OwnStep(StrEnum):
     MOMENT = "moment"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Instead:
     """`why` this console does not do it there, and what to do instead: the tool's own `command`, in words."""
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 from walconsole.domain.archivers.expansion import UNKNOWN, Environment, opened, shown
 from walconsole.domain.archivers.target import Found
+from walconsole.domain.records import record
 
 MOST_ROUNDS = 3
 """So often something is read: the command's files, what those name, and what those name."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileText:
     """A file as the server's user finds it. `problem` says why it could not be read; `cut`: more follows."""
 
@@ -28,7 +29,7 @@ class FileText:
         return f"{self.path} line {self.text.count(chr(10), 0, start) + 1}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProgramFile:
     """A program as PATH gives it: `path` empty where it is not found, `script` its text if that is one."""
 
@@ -36,7 +37,7 @@ class ProgramFile:
     script: FileText | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seen:
     """All that was read. `environ` is the postmaster's, `home` the server's user's by passwd.
 

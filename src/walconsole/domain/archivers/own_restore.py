@@ -7,10 +7,10 @@ secret is in them: keys come from the tool's files, or from the server's own env
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from walconsole.domain.archivers.whence import OPTIONS_THAT_SAY_WHERE, options_that_say_where
+from walconsole.domain.records import record
 from walconsole.domain.redaction import redact
 
 PGBACKREST, BARMAN = "pgBackRest", "barman-cloud"
@@ -39,7 +39,7 @@ class OwnTool(StrEnum):
     BARMAN = BARMAN
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OwnRestore:
     """How `tool` is called. `before` are the words before the program (`env X=y`), `folder` the program's,
     with a slash at its end (empty: by PATH). `whence` are the words that say from where: options, and of

@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.look import FileText, Look
 from walconsole.domain.archivers.target import Credentials, Found, default, presumed
+from walconsole.domain.records import record
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.domain.store.vendors import FIRST_REGION
 
@@ -64,7 +64,7 @@ def json_of(text: str) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyTemplate:
     """Where a file of the name `%f` is stored: the prefix (empty or with a slash at its end) that is known.
 

@@ -7,7 +7,7 @@ addressed: backend/s3.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from walconsole.domain.archivers.aws_files import aws_settings
 from walconsole.domain.archivers.calls import Call
@@ -39,6 +39,7 @@ from walconsole.domain.archivers.target import (
     default,
     presumed,
 )
+from walconsole.domain.records import record
 
 _VERBS = frozenset({"copy", "copyto", "move", "moveto", "rcat", "sync"})
 _FLAGS = frozenset(
@@ -58,7 +59,7 @@ _ENCRYPTED = "RCLONE_ENCRYPT_V0:"
 _DEEPEST = 6
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Remote:
     """`NAME,KEY=VALUE:PATH`; `kind` for one without a section (`:s3:`). No name and no kind: a local path."""
 
@@ -140,7 +141,7 @@ def target(call: Call, look: Look) -> ArchiveTarget | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Wrap:
     """What stood around the remote that is resolved: crypt, compress."""
 
@@ -151,7 +152,7 @@ class _Wrap:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Resolved:
     """The store below every wrapper; `path` is the key within the bucket, or the folder."""
 

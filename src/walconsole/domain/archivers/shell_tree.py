@@ -5,17 +5,17 @@ as bash has them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from walconsole.domain.archivers.shell_words import REDIRECTIONS, Operator, Token, Word, tokens
+from walconsole.domain.records import record
 
 
 class NotUnderstoodError(Exception):
     """It is no shell text, or of a form that is not followed."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Simple:
     """Words and redirections; `line` from 1."""
 
@@ -24,7 +24,7 @@ class Simple:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Test:
     """What stands in `[[ ]]`, or (`arithmetic`) in `(( ))`."""
 
@@ -33,7 +33,7 @@ class Test:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pipeline:
     """Parts joined by `|`; `negated` by a `!` before it."""
 
@@ -41,7 +41,7 @@ class Pipeline:
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AndOr:
     """The first, then each with the `&&` or `||` before it."""
 
@@ -49,21 +49,21 @@ class AndOr:
     rest: tuple[tuple[str, "Node"], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """A list, each with whether a `&` sends it to the background."""
 
     items: tuple[tuple["Node", bool], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subshell:
     """`( LIST )`."""
 
     body: Block
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class If:
     """Conditions with what follows them; `otherwise` is None where there is no `else`."""
 
@@ -72,7 +72,7 @@ class If:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class While:
     """`until` where `until`."""
 
@@ -81,7 +81,7 @@ class While:
     until: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class For:
     """`words` None: of the positional parameters; `name` is empty for `for ((…))`."""
 
@@ -90,7 +90,7 @@ class For:
     body: Block
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Case:
     """Each arm with its patterns."""
 
@@ -98,7 +98,7 @@ class Case:
     arms: tuple[tuple[tuple[Word, ...], Block], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function:
     """Its definition."""
 

@@ -7,8 +7,10 @@ Nothing is run.
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import accumulate
+
+from walconsole.domain.records import record
 
 _OPERATORS = (
     "<<<", "<<-", "&>>", "&&", "||", ";;", ";&", "|&", "<<", ">>", ">|", "<>", "<&", ">&", "&>",
@@ -24,7 +26,7 @@ _IN_C = re.compile(r"\\([abefnrtv\\'\"?]|[0-7]{1,3}|x[0-9A-Fa-f]{1,2})|([^'\\]+)
 _IN_C_SIGNS = {"a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Word:
     """`text` without its quotes. `computed`: part is known when it runs; `quoted`: part was quoted.
 
@@ -39,7 +41,7 @@ class Word:
     line: int = field(default=1, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Operator:
     """What stands between words. `descriptor`: the number before a redirection of another stream (`2>`)."""
 

@@ -4,10 +4,11 @@ What a tool's module makes (`rclone`, `pgbackrest`, ...). A secret is in a KeyPa
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from walconsole.domain.records import record
 from walconsole.domain.store.access_keys import KeyPair
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ class Certainty(StrEnum):
     """Concluded from something else, and may be wrong."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found(Generic[T]):
     """A value and where it comes from, in words: `/etc/pgbackrest.conf line 4`, `the command`."""
 
@@ -48,7 +49,7 @@ def presumed(value: T, why: str) -> Found[T]:
     return Found(value, why, Certainty.PRESUMED)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class S3Store:
     """A bucket. `endpoint` is a URL without a path; `prefix` is empty or ends in a slash.
 
@@ -69,7 +70,7 @@ class S3Store:
         return f"s3://{self.bucket.value}/{self.prefix.value}".rstrip("/") + f" at {self.endpoint.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FolderStore:
     """A folder, absolute, without a slash at its end.
 
@@ -85,7 +86,7 @@ class FolderStore:
         return f"{self.host.value}:{self.path.value}" if self.host is not None else self.path.value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnreadStore:
     """A place that the console does not read: `what` names it as far as it is known, `why` says why not."""
 
@@ -99,7 +100,7 @@ class UnreadStore:
 Store = S3Store | FolderStore | UnreadStore
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Credentials:
     """The key pair that the server's tool uses. `pair` None: there is none here, and `why_not` says why.
 
@@ -115,7 +116,7 @@ class Credentials:
 NO_CREDENTIALS = Credentials("", None, "")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OwnCommands:
     """Each typed as the server's own user; empty where the tool has none, or its words are not known.
 
@@ -145,7 +146,7 @@ class OwnCommands:
 NO_COMMANDS = OwnCommands()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArchiveTarget:
     """One place that the server archives to, by `tool` (as `tools.recognise` names it).
 
@@ -195,7 +196,7 @@ class ArchiveTarget:
                 yield name, found
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hiding:
     """What says yes whatever happened before, as it stands there, and where.
 
@@ -207,7 +208,7 @@ class Hiding:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ending:
     """How a command ends. `stores_nothing`: in no way does it come to anything that could store a segment."""
 
@@ -215,7 +216,7 @@ class Ending:
     stores_nothing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Discovery:
     """What was found out: the places that the server archives to, the first one first.
 

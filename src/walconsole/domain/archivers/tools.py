@@ -1,7 +1,8 @@
 """Whose an archive_command is, told by its words alone."""
 
 import re
-from dataclasses import dataclass
+
+from walconsole.domain.records import record
 
 OFF = frozenset({"", "(disabled)"})
 """An empty command, and what a server shows of any command while archive_mode is off (guc.c)."""
@@ -43,7 +44,7 @@ _TOOLS = (
 """Names by the program that does the work, the more telling first."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArchiveTool:
     """What an archive_command runs. `name` is what is typed before it is replaced, for it is another's.
 

@@ -4,12 +4,13 @@ A way is a `State`; ways that differ in nothing but variables are taken as one.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from walconsole.domain.archivers.expansion import UNKNOWN, Environment, Names
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.shell_tests import FAILED
 from walconsole.domain.archivers.target import Found
+from walconsole.domain.records import record
 
 WELL = "0"
 _MOST_STATES = 96
@@ -19,7 +20,7 @@ class GaveUpError(Exception):
     """There are too many ways."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Store:
     """One call that stores the segment. Not `sure`: it is only taken for one where nothing else is."""
 
@@ -29,7 +30,7 @@ class Store:
     sure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class State:
     """One way up to here. `status` is how the last command ended: WELL, FAILED, or a number.
 
@@ -64,7 +65,7 @@ class State:
         return replace(self, status=status, by=by, line=line, source=source)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a command stands. `checked`: how it ends is looked at (`if`, `&&`): `set -e` lets it go on.
 

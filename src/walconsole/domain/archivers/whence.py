@@ -6,7 +6,8 @@ what a drill and a recovery run.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from walconsole.domain.records import record
 
 OPTIONS_THAT_SAY_WHERE: Mapping[str, tuple[str, ...]] = {
     "aws": ("--endpoint-url", "--profile", "--region", "--no-verify-ssl", "--no-sign-request"),
@@ -34,7 +35,7 @@ _COMMAND = "archive-push"
 """pgBackRest's yes-or-no options need no value: what follows is the command."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Option:
     """An option as it stands in a command: its `name` with its dashes, `value` empty where it has none.
 

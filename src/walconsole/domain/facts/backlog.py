@@ -3,8 +3,9 @@
 Ages are counted on the clock of whoever told the time: the server's, the host's.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from walconsole.domain.records import record
 
 if TYPE_CHECKING:
     from walconsole.domain.facts.history import History
@@ -26,7 +27,7 @@ CLOCK_JITTER_S = 60.0
 """A clock that is corrected in passing moves by less."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Waiting:
     """`files` wait, the oldest for `oldest_s`; the last one was archived `silent_s` ago (None: not known).
 

@@ -4,12 +4,11 @@ As in `observed`: times are seconds since the epoch by the clock of whoever told
 be read", and `missing` says why.
 """
 
-from dataclasses import dataclass
-
+from walconsole.domain.records import record
 from walconsole.domain.recovery.running import BackupRunStatus
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BackupSession:
     """A session of the server's that takes a base backup; texts are safe to show, and were cut.
 
@@ -29,7 +28,7 @@ class BackupSession:
     total_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BackupSessions:
     """All of them. That one runs is seen by every role, how far it is not: `missing` says so."""
 
@@ -37,7 +36,7 @@ class BackupSessions:
     missing: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BackupScript:
     """The installed script's own word: of the run that goes on where it `lives`, else of the last one.
 

@@ -6,8 +6,9 @@ backlog or a slot; then it goes on until nothing is free, as other programs' wri
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from walconsole.domain.records import record
 
 WINDOW_S = 300.0
 URGENT_S, CALM_S = 3600.0, 7200.0
@@ -26,7 +27,7 @@ _OVERSHOOT = 1.25
 """max_wal_size is a soft limit (documentation of PostgreSQL, WAL configuration)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskSample:
     """At `at`: bytes in pg_wal, bytes free on its file system, and the .ready files."""
 
@@ -36,7 +37,7 @@ class DiskSample:
     ready_count: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Forecast:
     """Of a stretch of samples: how fast free space goes, how fast pg_wal grows, and when nothing is free.
 
@@ -48,7 +49,7 @@ class Forecast:
     full_in_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """A segment's bytes, and what pg_wal grows to where nothing keeps WAL (None: not known, or kept)."""
 

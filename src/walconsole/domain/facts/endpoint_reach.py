@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from walconsole.domain.records import record
 
 _OF_TLS = re.compile(r"\bSSL|\bTLS|certificate", re.IGNORECASE)
 SLOW_S = 2.0
@@ -10,7 +11,7 @@ SKEW_S = 60.0
 """S3 refuses at 15 minutes; a clock that is a minute off is on its way there."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reach:
     """What one side found out about HOST:PORT.
 

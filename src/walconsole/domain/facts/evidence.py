@@ -4,8 +4,9 @@ As in `facts`: times are seconds since the epoch, `None` means "could not be rea
 Texts are remote and were not made safe for a screen, unless it says so.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from walconsole.domain.records import record
 
 
 class LogKind(StrEnum):
@@ -38,7 +39,7 @@ class LogKind(StrEnum):
     """About archiving, and none of these."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogEntry:
     """One line, safe to show. `at` is None where its prefix has no time that can be read.
 
@@ -52,7 +53,7 @@ class LogEntry:
     signal: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogFacts:
     """The end of the server's log, and of the archive command's own log file where it has one.
 
@@ -66,7 +67,7 @@ class LogFacts:
     missing: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChildProcess:
     """A process below the archiver. `state` and `wait_channel` are the kernel's words (/proc), `command` is
     safe to show, `sockets` are remote addresses that it has open.
@@ -80,7 +81,7 @@ class ChildProcess:
     sockets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProgramFacts:
     """A program that the archive command names.
 
@@ -98,7 +99,7 @@ class ProgramFacts:
     modified_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigAccess:
     """A configuration of rclone that the archive command uses. `readable` is by the server's own user.
 
@@ -116,7 +117,7 @@ class ConfigAccess:
     places: tuple[tuple[str, str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileSystemRoom:
     """What the server's user may still write to a file system of the host's own, mounted at `path`.
 
@@ -129,7 +130,7 @@ class FileSystemRoom:
     free_inodes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommandFacts:
     """The archive command as the operating system sees it, and what the archiver waits for.
 
@@ -154,7 +155,7 @@ class CommandFacts:
     stop_files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VerbResult:
     """One call to the store: `verb` as S3 calls it (LIST, HEAD, PUT, GET, DELETE), `ok`, else S3's own
     `code` where it gave one, and `said`: the words of the answer, safe to show.
@@ -167,7 +168,7 @@ class VerbResult:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProductionCheck:
     """The store as the archive command's configuration reaches it: from the droplet, as the server's user.
 
@@ -181,7 +182,7 @@ class ProductionCheck:
     unreadable: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProductionFacts:
     """What the archiver's side of the store answers; only read, and only while something is wrong.
 
@@ -191,7 +192,7 @@ class ProductionFacts:
     checks: tuple[ProductionCheck, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReplicationSlot:
     """A row of pg_replication_slots. `retained_bytes` is from its restart_lsn to the write position.
 
@@ -211,7 +212,7 @@ class ReplicationSlot:
     reader_host: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RetentionFacts:
     """What keeps WAL in pg_wal besides the archiver.
 
@@ -236,7 +237,7 @@ class RetentionFacts:
         return max(self.max_wal_bytes, self.keep_bytes or 0)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FoundCopy:
     """One place that the server archives to, as its host says: `tool` and `place` in words, safe to show.
 
@@ -261,7 +262,7 @@ class FoundCopy:
         return dict(self.commands).get(name, "")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiscoveryFacts:
     """What the host says about where the server archives to.
 
@@ -289,7 +290,7 @@ class RuleAction(StrEnum):
     ABORT = "ends uploads that were begun and never finished"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LifecycleRule:
     """One action of a rule: it is about objects whose keys begin with `prefix`, once they are `days` old.
 
@@ -310,7 +311,7 @@ class LifecycleRule:
     storage_class: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PolicyFacts:
     """What a bucket does by itself. `missing` says what its key may not ask.
 
@@ -322,7 +323,7 @@ class PolicyFacts:
     supported: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ComparedFacts:
     """The segment that PostgreSQL cannot archive beside the object of its name.
 
@@ -344,7 +345,7 @@ class ComparedFacts:
     begins_alone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WatcherFacts:
     """A watcher of this cluster (`walconsole watch`) on the operator's own machine; times are its clock's.
 

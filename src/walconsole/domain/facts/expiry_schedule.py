@@ -1,11 +1,10 @@
 """Retention by a schedule on the operator's own machine, as its files there tell."""
 
-from dataclasses import dataclass
-
+from walconsole.domain.records import record
 from walconsole.domain.recovery.expiry_run import ExpiryRun
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExpirySchedule:
     """`timer` is the unit that runs `walconsole expire` there, empty where none is installed; `enabled`: it
     is started with the machine, or with its user's first session. `of_system`: it is a unit of the system,

@@ -3,10 +3,10 @@
 As in `observed`: `None` means "could not be read"; texts are safe to show.
 """
 
-from dataclasses import dataclass
+from walconsole.domain.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArchiveFolder:
     """A folder on the droplet, as the server's own user finds it.
 
@@ -34,7 +34,7 @@ class ArchiveFolder:
     expected_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FolderFacts:
     """What of the archive lies in folders: those on the droplet, and `elsewhere` what is sent to other hosts.
 

@@ -4,12 +4,13 @@ PostgreSQL's counters are cumulative and may be reset; a restart may lose them. 
 here, so that a reset neither loses nor invents an archived segment.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from walconsole.domain.facts.base_backups import BackupSession, BackupSessions
 from walconsole.domain.facts.disk_forecast import DiskSample, Limits, is_urgent
 from walconsole.domain.facts.observed import ArchiverFacts, WalDiskFacts
+from walconsole.domain.records import record
 from walconsole.domain.recovery.running import recent
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES
 
@@ -18,7 +19,7 @@ SAMPLES_KEPT = 720
 """An hour of samples."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArchiverSample:
     """At `at`: the segments archived since the console began."""
 
@@ -26,7 +27,7 @@ class ArchiverSample:
     archived: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BackupTrack:
     """What was seen of one base backup that streams: `moved_at` is when its phase or its bytes last changed.
 
@@ -43,7 +44,7 @@ class BackupTrack:
 S = TypeVar("S", ArchiverSample, DiskSample)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class History:
     """Bounded: an hour at five seconds. `segment_bytes` is the server's, once it is known.
 

@@ -1,11 +1,12 @@
 """What a probe found of the droplet itself and of the clusters on it; times and None are as in `observed`."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from walconsole.domain.facts.strain import NOT_KNOWN, Strain
 from walconsole.domain.profile import ClusterName
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class ServerState(StrEnum):
     """No server: one process in single-user mode (`postgres --single`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClusterFacts:
     """A PostgreSQL cluster on the host, from pg_lsclusters or from a running postmaster.
 
@@ -61,7 +62,7 @@ class VerifierSchedule(StrEnum):
     MISSING = "it has neither timer nor cron entry"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostFacts:
     """The droplet itself.
 

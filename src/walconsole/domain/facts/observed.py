@@ -6,12 +6,13 @@ unless it says so: what renders it passes it through `redaction.safe`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import plural
 from walconsole.domain.wal import check_segment_bytes
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from walconsole.domain.recovery.drill_result import DrillResult
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LinkFacts:
     """The SSH connection: what it is connected to, and one round trip through the open shell."""
 
@@ -44,7 +45,7 @@ class LinkFacts:
     reconnects: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostKeyQuestion:
     """An unknown host key: the operator compares `fingerprint` (SHA256:…) with what they know."""
 
@@ -55,7 +56,7 @@ class HostKeyQuestion:
     known_hosts_file: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WalDiskFacts:
     """pg_wal as the host's file system shows it.
 
@@ -103,7 +104,7 @@ class FileRole(StrEnum):
     OTHER_CLUSTER = "other cluster"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigFile:
     """A file that looks like PostgreSQL's configuration.
 
@@ -120,7 +121,7 @@ class ConfigFile:
     unreadable: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigFiles:
     """Every configuration file that was found on the host; `cut` says what was left out and why.
 
@@ -147,7 +148,7 @@ class ConfigFiles:
         return tuple(file for file in self.files if file.role is FileRole.NEVER_READ)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServerFacts:
     """PostgreSQL as it describes itself. `loaded_at` is when it last loaded its files (pg_conf_load_time).
 
@@ -181,7 +182,7 @@ class ServerFacts:
     damaged_databases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArchiverFacts:
     """pg_stat_archiver and the write position, read in one statement.
 
@@ -208,7 +209,7 @@ class ArchiverFacts:
     clock: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """A row of pg_settings. `value` is in force, in `unit`; `reset_value` is what a reload would keep.
 
@@ -225,7 +226,7 @@ class Setting:
     reset_value: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SettingsFacts:
     """The archive-relevant settings, by name."""
 
@@ -241,7 +242,7 @@ class SettingsFacts:
         return setting.value if setting else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CatalogueFacts:
     """All of pg_settings and pg_db_role_setting.
 
@@ -257,7 +258,7 @@ class CatalogueFacts:
     version_num: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SweepProgress:
     """How far a full listing is. `left_s` is an estimate, None while it cannot be made."""
 
@@ -272,7 +273,7 @@ class SweepProgress:
         return self.segments / self.seconds if self.seconds > 0 else 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RepeatedSegment:
     """One segment under two keys. `identical` is None where sizes and ETags do not tell."""
 
@@ -281,7 +282,7 @@ class RepeatedSegment:
     identical: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SharedSegments:
     """Segments of one name in the main archive and in another place of its bucket: `place` names it.
 
@@ -295,7 +296,7 @@ class SharedSegments:
     identical: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NamedAlike:
     """Objects that begin with a segment's name and go on as no known writer's do: what they are is not known.
 
@@ -315,7 +316,7 @@ class NamedAlike:
         return safe(f"{named}, in a form that is not known ({name})")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MarkedDeleted:
     """What a bucket that keeps versions has under delete markers, where something is missing.
 
@@ -330,7 +331,7 @@ class MarkedDeleted:
     deleted_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BucketFacts:
     """What a bucket holds of the archive.
 

@@ -1,9 +1,9 @@
 """The base backups that the archiver's own program lists, beside what is read from the store."""
 
-from dataclasses import dataclass
+from walconsole.domain.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OwnBackup:
     """One of them: its name as the tool has it, and when it ended (seconds since the epoch).
 
@@ -15,7 +15,7 @@ class OwnBackup:
     failed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OwnList:
     """Oldest first. `why` is what the tool says where it could not list them, empty where it could."""
 

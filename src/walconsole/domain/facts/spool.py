@@ -5,10 +5,10 @@ As in `observed`: texts are safe to show. pgBackRest, src/command/archive/common
 after it; `global.error` where all fail alike; an `.ok` that holds words is a warning.
 """
 
-from dataclasses import dataclass
+from walconsole.domain.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SpoolNote:
     """One file: of which segment (`global` for all), the error's code (0: a warning), its words, and when."""
 
@@ -19,7 +19,7 @@ class SpoolNote:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SpoolFacts:
     """`folder` is where it lies; `why` why it could not be read, empty where it was. `notes`: newest last.
 

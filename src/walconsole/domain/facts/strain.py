@@ -5,8 +5,8 @@ From the beginnings of /proc/stat, /proc/meminfo, /proc/pressure/memory and /sys
 """
 
 import re
-from dataclasses import dataclass
 
+from walconsole.domain.records import record
 from walconsole.domain.units import bytes_text, plural
 
 _MEMORY = re.compile(r"\b(MemTotal|MemAvailable): +(\d{1,15}) kB")
@@ -16,7 +16,7 @@ _STEAL = 7
 """The eighth counter of /proc/stat's first line: user nice system idle iowait irq softirq steal."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Strain:
     """None: not known. `load` is the mean of a minute, how many processes ran or waited for the disk.
 
@@ -53,7 +53,7 @@ class Strain:
 NOT_KNOWN = Strain()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProcessorTime:
     """/proc/stat's counters since the boot, in ticks of all processors together."""
 

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.domain.facts import log_languages as languages
 from walconsole.domain.facts.evidence import LogEntry, LogKind
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.records import record
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.failure_log import why_ended
 from walconsole.domain.standing.mode import FailureMode, Page
@@ -60,7 +60,7 @@ def disk_full(assessment: Assessment) -> Iterator[Finding]:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _ToldFull:
     """Which file system the words mean, as far as that is known. `seen`: a look agrees."""
 

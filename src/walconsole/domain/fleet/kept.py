@@ -1,11 +1,12 @@
 """Rows of the list as they are kept: plain columns, redacted; and the list as it was at one moment."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from walconsole.domain.fleet.row import FleetRow, Identity
 from walconsole.domain.past import DAY_S, LONGEST_TEXT
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Level
 from walconsole.domain.standing.worsening import RANK
@@ -18,7 +19,7 @@ COLUMNS = tuple(one.name for one in fields(FleetRow) if one.name not in {"identi
 _TEXTS = frozenset({"verdict", "version", "role", "system"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeptRow:
     """A row, and when it was true: whole seconds since the epoch."""
 
@@ -26,7 +27,7 @@ class KeptRow:
     row: FleetRow
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FleetMoment:
     """The list as it was at `at`: of each cluster the newest row that was kept by then."""
 

@@ -1,8 +1,9 @@
 """One cluster of many in a row: what its snapshot says, in the few numbers that are compared."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.facts.snapshot import Freshness, Snapshot, fold
+from walconsole.domain.records import record
 from walconsole.domain.recovery.drill_result import DrillResult
 from walconsole.domain.recovery.recoverability import Recoverability
 from walconsole.domain.standing.archiver import Lag, ready_count
@@ -20,7 +21,7 @@ STALE_AFTER_S = 1_800.0
 NOT_YET = "not looked at yet"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Identity:
     """Which cluster of many: `name` tells it from the others, `host` is where it is, `tags` its groups."""
 
@@ -29,7 +30,7 @@ class Identity:
     tags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FleetRow:
     """None stands for what is not known. Times are seconds since the epoch, sizes bytes.
 

@@ -4,9 +4,10 @@ Times are seconds since the epoch on the console's clock. Texts are remote in pa
 where they are shown.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from walconsole.domain.records import record
 from walconsole.domain.standing.model import Level
 
 HOLD_S = 300.0
@@ -17,7 +18,7 @@ MOST_CLOSED, MOST_CAUSES, MOST_RUNS, MOST_CHANGES = 30, 24, 60, 120
 LONGEST_TEXT = 400
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cause:
     """The cause of a story: `key` tells it from others, `rule` is its failure mode. `title` is the newest."""
 
@@ -29,7 +30,7 @@ class Cause:
     last_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Peak:
     """The most that a number was, and when it first was that."""
 
@@ -37,7 +38,7 @@ class Peak:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Worst:
     """What was exposed at the worst; None for what was never known.
 
@@ -54,7 +55,7 @@ class Worst:
     everything_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Incident:
     """From the first WARNING or CRITICAL to an OK that held.
 
@@ -86,7 +87,7 @@ class RunResult(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Run:
     """One step that the console ran; `why` where it did not come to its end."""
 
@@ -98,7 +99,7 @@ class Run:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AccessChange:
     """A key or a grant that the console changed. `kind` is `key` or `grant`, the rest a step's Change has."""
 
@@ -111,7 +112,7 @@ class AccessChange:
     taken_back_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetAside:
     """What was remembered before could not be read: `kept` is the file it is in now."""
 
@@ -120,7 +121,7 @@ class SetAside:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IncidentLog:
     """All that is remembered of one profile. `closed`, `runs` and `changes` are oldest first.
 
@@ -163,7 +164,7 @@ class IncidentLog:
 # -- What is noted.
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seen:
     """A cause as one look has it."""
 
@@ -173,7 +174,7 @@ class Seen:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Look:
     """What one look at everything says; numbers as in `Worst`, None where they are not known."""
 
@@ -189,7 +190,7 @@ class Look:
     everything: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TakenBack:
     """All that a step had changed was taken back."""
 

@@ -8,7 +8,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +24,7 @@ from walconsole.domain.kept.screens import (
     unpacked,
 )
 from walconsole.domain.kept.values import clean_text, kept_text
+from walconsole.domain.records import record
 
 DOCUMENT, VERSION = "walconsole recording", 1
 MOST_FILE_BYTES = 64 << 20
@@ -36,7 +37,7 @@ _SPACING_S = (10, 60, 600, 3600)
 _REMOTE = re.compile(r"[A-Za-z0-9_.@:/+][A-Za-z0-9_.@:/+-]{0,400}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Recording:
     """`title` is whose it is; `remotes` (by role) and `remote_config` are what rclone calls them there;
     `runs` are the steps that were run meanwhile.

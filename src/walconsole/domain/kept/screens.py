@@ -7,7 +7,6 @@ remembered of incidents by then. What it is diagnosed as follows from it, as it 
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from walconsole.domain.facts.log_line import LogLine
@@ -16,6 +15,7 @@ from walconsole.domain.incidents.model import IncidentLog
 from walconsole.domain.kept.chain import Spent, applied, difference
 from walconsole.domain.kept.snapshots import Document, SnapshotReader, SnapshotWriter
 from walconsole.domain.kept.values import Decode, decoder, encoder
+from walconsole.domain.records import record
 
 LINES_KEPT = 200
 """Lines of the log about archiving, at each moment."""
@@ -30,7 +30,7 @@ def newest_lines(before: tuple[LogLine, ...], lines: Sequence[LogLine]) -> tuple
     return (*before, *about)[-LINES_KEPT:] if about else before
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PastScreen:
     """What the console knew at `at`, and what its log had shown of archiving by then."""
 

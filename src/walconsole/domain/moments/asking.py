@@ -1,11 +1,11 @@
 """What an operator asks for: a time as it is written, how far around it, what of the events."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from walconsole.domain.moments.events import Kind, Moment
 from walconsole.domain.moments.names import Names, judged_kind, relations_of
+from walconsole.domain.records import record
 
 LONGEST_S = 7 * 86_400.0
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?Z?")
@@ -90,7 +90,7 @@ def read_asked(text: str, now: float, within_s: float = 600.0) -> tuple[float, f
     return read_time(text, now), within_s
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shown:
     """Which events: those from `since_us` to `until_us` (None: no bound), about `about` (a part of a
     relation's name, of its number, of what happened or of a text), and without `everything` those alone

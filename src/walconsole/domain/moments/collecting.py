@@ -10,6 +10,7 @@ from walconsole.domain.moments.dump import DumpedRecords
 from walconsole.domain.moments.events import Kind, Moment
 from walconsole.domain.moments.folding import Ended, Folding
 from walconsole.domain.moments.page_images import Past
+from walconsole.domain.records import record
 from walconsole.domain.units import plural
 
 MOST_MOMENTS = 5_000
@@ -95,7 +96,7 @@ class EndLog:
         return max((at for at in self._times if at != _UNDATED), default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Collected:
     """`moments` in the order of the WAL; `left_out` lesser ones are not among them. `first` and `last` are
     the starts of the first and the last record that was read, None where none was. `doubts` say, in words,
@@ -132,8 +133,8 @@ class Collecting:
 
     def feed(self, chunk: bytes) -> None:
         """What was printed next."""
-        for record in self._dumped.feed(chunk):
-            for found in self._folding.take(record):
+        for each in self._dumped.feed(chunk):
+            for found in self._folding.take(each):
                 self._take(found)
 
     def read(self, chunks: Iterable[bytes]) -> Collected:
@@ -150,8 +151,8 @@ class Collecting:
         self._folding.begin(timeline, self._dumped.torn.__contains__)
 
     def _drain(self) -> None:
-        for record in self._dumped.end():
-            for found in self._folding.take(record):
+        for each in self._dumped.end():
+            for found in self._folding.take(each):
                 self._take(found)
 
     @property

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from walconsole.domain.records import record
+
 FIRST_NORMAL = 16384
 """FirstNormalObjectId (access/transam.h): the objects of initdb have lower numbers."""
 PG_CLASS = 1259
@@ -68,7 +70,7 @@ class RowCounts:
         return self.updated + self.deleted
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Moment:
     """One event. `lsn` is where the record begins that makes it final; `at_us` its time in microseconds since
     the epoch, None where the WAL says none: then `after_us` is the time of the last commit before it.

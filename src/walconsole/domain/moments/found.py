@@ -1,7 +1,5 @@
 """All that is known after one reading, and the answer for one event of it."""
 
-from dataclasses import dataclass
-
 from walconsole.domain.moments.asking import Shown
 from walconsole.domain.moments.collecting import Collected
 from walconsole.domain.moments.events import Kind, Moment
@@ -15,11 +13,12 @@ from walconsole.domain.moments.targets import (
     targets_with,
     time_value,
 )
+from walconsole.domain.records import record
 
 _WORST = (Kind.DATABASE_DROPPED, Kind.DROPPED, Kind.TRUNCATED, Kind.DELETED, Kind.REWRITTEN, Kind.UPDATED)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """For one event: targets, the one to use first, and what is lost by them. `keeping`: with the event."""
 
@@ -29,7 +28,7 @@ class Answer:
     loss: Loss
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FoundMoments:
     """What was read of which WAL, and what today's catalogues call it. Times asked for are seconds since
     the epoch.

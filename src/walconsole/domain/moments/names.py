@@ -8,10 +8,11 @@ recovered to just before: `SELECT OID::regclass` there.
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from walconsole.domain.moments.events import FIRST_NORMAL, Kind, Moment, RelationFile, RelationId
 from walconsole.domain.moments.page_images import Past, PastRelation
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 
 MOST_ASKED = 2_000
@@ -24,7 +25,7 @@ _PARTS = _INDEXES | frozenset("t")
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Relation:
     """A relation of today: its name with its schema, as SQL quotes it, its relkind, and for an index or a
     TOAST table the OID of the table that it is part of.
@@ -35,7 +36,7 @@ class Relation:
     part_of: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Names:
     """What catalogues of today say. `asked` are the databases that answered, `unasked` says why others did
     not.

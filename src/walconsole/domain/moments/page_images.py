@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from walconsole.domain.moments.events import PG_CLASS, RelationFile, RelationId
+from walconsole.domain.records import record
 
 WAL_PAGE = BLOCK = 8192
 IMAGE_BYTES = 17_000
@@ -31,7 +32,7 @@ Unpack = Callable[[bytes, int], bytes]
 """Makes an image plain that zstd compressed, of at most so many bytes. Raises ValueError."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PastRelation:
     """A row of pg_class as it was: name, schema's OID, relkind, file (0: none of its own)."""
 
@@ -41,7 +42,7 @@ class PastRelation:
     file: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Past:
     """What the images say, of each relation by the newest of them."""
 

@@ -7,10 +7,10 @@ more is needed.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import groupby
 
 from walconsole.domain.moments.targets import ArchiveEnd
+from walconsole.domain.records import record
 from walconsole.domain.recovery.recoverability import Recoverability
 from walconsole.domain.recovery.wal_supply import RestorePath
 from walconsole.domain.units import bytes_text, plural
@@ -24,7 +24,7 @@ it.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WalSpan:
     """`segments` are to be read, in the order of the WAL, without a hole. `end` is where the archive ends on
     that path.

@@ -8,13 +8,13 @@ and its documentation of `recovery_target_inclusive`.
 - by name: after the first restore point of that name.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from walconsole.domain.moments.collecting import EndLog
 from walconsole.domain.moments.events import Kind, Moment
 from walconsole.domain.pgconf.advice import quoted
+from walconsole.domain.records import record
 from walconsole.domain.wal import format_lsn
 
 
@@ -27,7 +27,7 @@ class By(StrEnum):
     NAME = "name"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """A target of recovery. `inclusive` None: the setting does not matter for it. `fault` says where it would
     stop instead, in words, empty where it stops as asked. `why` is what speaks for it.
@@ -109,7 +109,7 @@ def _elsewhere(ends: EndLog, place: int) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kept:
     """The last transaction that such a recovery keeps: its number, where it was committed, and when."""
 
@@ -118,7 +118,7 @@ class Kept:
     at_us: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loss:
     """What a recovery to a target lacks of what the archive holds.
 
@@ -142,7 +142,7 @@ class Loss:
         return max(0, self.until_us - self.kept.at_us) / 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArchiveEnd:
     """Where the archive ends on the timeline: the byte after its last segment, when that was stored
     (microseconds since the epoch, None where it is not known), and whether the WAL was read up to there.

@@ -5,10 +5,11 @@ nobody saw counts for no hold.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Diagnosis, Fix, Level, Severity, Story
 from walconsole.domain.standing.worsening import RANK
@@ -30,7 +31,7 @@ class NoticeKind(StrEnum):
     TEST = "test"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rules:
     """How long the verdict must have been wrong, unknown or well again before that is told, and after which
     time it is told again while it is bad, in seconds.
@@ -42,7 +43,7 @@ class Rules:
     again_s: float = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seen:
     """One look, as far as it is told. `at` is seconds since the epoch, `elapsed_s` since the look before.
     `set_s` is by how much the wall clock was set forward meanwhile, back where it is less than 0.
@@ -63,7 +64,7 @@ class Seen:
     set_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Notice:
     """What is told once. `id` is its own for ever; `incident` that of all notices of one trouble.
 
@@ -86,7 +87,7 @@ class Notice:
     commands: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Standing:
     """What is known between two looks; it outlives the watcher.
 

@@ -5,10 +5,11 @@ was never seen, the next one is a repeat, which has the same id and says so.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from walconsole.domain.incidents.written import plain, record_of
 from walconsole.domain.notices.deciding import Notice, NoticeKind, Standing
+from walconsole.domain.records import record
 
 MOST_NOTICES = 40
 """Beyond it reminders are left out first, then the oldest: who was unreachable for weeks is told the rest."""
@@ -17,7 +18,7 @@ LONGEST_PAUSE_S = 900.0
 DOCUMENT, VERSION = "walconsole watch", 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Posted:
     """A notice, with the ways that it is still to be told by, and those of them that were tried."""
 
@@ -26,7 +27,7 @@ class Posted:
     begun: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kept:
     """What a watcher keeps of one cluster, whatever ends it.
 

@@ -1,14 +1,13 @@
 """Where to put a setting so that it wins, and what it would override there."""
 
-from dataclasses import dataclass
-
 from walconsole.domain.pgconf.reader import AUTO_CONF, Visit, directives, fold, is_included, statements
 from walconsole.domain.pgconf.resolution import Chain, Origin, Place, Resolution, State
 from walconsole.domain.pgconf.tree import ConfigTree, FileContent, canonical, join, parent
 from walconsole.domain.pgconf.values import BadValueError, Context, same, stored
+from walconsole.domain.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Advice:
     """The answer to `set NAME=VALUE where?`.
 

@@ -1,7 +1,8 @@
 """A postmaster's arguments as settings: PostmasterMain()'s getopt, postgres(1)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from walconsole.domain.records import record
 
 _TAKES_VALUE = frozenset("BCcDdfhkNprStvW")
 _SIMPLE = {
@@ -21,7 +22,7 @@ _PLANS = {
 _STATS = {"pa": "log_parser_stats", "pl": "log_planner_stats", "e": "log_executor_stats"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Argument:
     """A setting on the command line. `text` is the argument as it was written."""
 
@@ -30,7 +31,7 @@ class Argument:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommandLine:
     """What a postmaster was told. `directory` is -D's value, `problems` what would keep it from starting."""
 

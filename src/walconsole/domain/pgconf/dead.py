@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from walconsole.domain.facts.observed import ConfigFile, FileRole
 from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT, is_known
@@ -11,6 +10,7 @@ from walconsole.domain.pgconf.resolution import Resolution
 from walconsole.domain.pgconf.start import Launch, debian_cluster, why_pgdata_is_void
 from walconsole.domain.pgconf.tree import ConfigTree, FileContent, Obstacle, canonical, join, parent
 from walconsole.domain.pgconf.values import same
+from walconsole.domain.records import record
 
 _NOT_SETTINGS = frozenset({"pg_ctl.conf", "start.conf", "environment", "pg_hba.conf", "pg_ident.conf"})
 _BACKUP = re.compile(r".*(?:~|\.(?:bak|orig|old|save|sw[a-z]|rej|dpkg-\w+|ucf-\w+|rpm\w+))|#.*#")
@@ -28,7 +28,7 @@ def classify(tree: ConfigTree, resolution: Resolution, launch: Launch) -> tuple[
     return (*read, *(file for content in others for file in survey.unread(content)))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Survey:
     tree: ConfigTree
     resolution: Resolution

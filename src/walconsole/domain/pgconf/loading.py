@@ -6,7 +6,7 @@ a bad value makes it skip that one line. A setting that only a restart can chang
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from walconsole.domain.pgconf.catalogue import Catalogue
 from walconsole.domain.pgconf.commandline import Argument
 from walconsole.domain.pgconf.reader import Entry, Reading
 from walconsole.domain.pgconf.values import BadValueError, Context, SettingMeta, stored
+from walconsole.domain.records import record
 
 NOT_APPLIED = "setting could not be applied"
 UNRECOGNIZED = "unrecognized configuration parameter"
@@ -32,7 +33,7 @@ class Source(StrEnum):
     OVERRIDE = "override"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InForce:
     """A setting of a running server: a row of pg_settings. `value` is in the words of `setting`.
 
@@ -57,7 +58,7 @@ class Judged(NamedTuple):
     superseded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loaded:
     """The outcome: every entry judged, and the settings that are in force afterwards.
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from walconsole.domain.pgconf.tree import ConfigTree, EntryKind, FileContent, Obstacle, join, located
+from walconsole.domain.records import record
 from walconsole.domain.redaction import decode
 
 MAX_SYNTAX_ERRORS = 100
@@ -129,7 +130,7 @@ class Entry(NamedTuple):
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Visit:
     """A file that was opened: by which line of which file, None for the first ones."""
 
@@ -138,7 +139,7 @@ class Visit:
     by_line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Skipped:
     """A file that is left out without an error: `include_if_exists`, or no postgresql.auto.conf."""
 
@@ -148,7 +149,7 @@ class Skipped:
     by_line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reading:
     """What reading all files gave.
 

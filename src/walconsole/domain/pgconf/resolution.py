@@ -5,7 +5,7 @@ for a reload or a restart.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from walconsole.domain.pgconf.reader import AUTO_CONF, Reading, read
 from walconsole.domain.pgconf.together import fatal_together
 from walconsole.domain.pgconf.tree import ConfigTree, canonical, join, located
 from walconsole.domain.pgconf.values import BadValueError, Context, SettingMeta, VarType, same, stored
+from walconsole.domain.records import record
 
 
 class Origin(StrEnum):
@@ -57,7 +58,7 @@ class Place(NamedTuple):
     overridden_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Chain:
     """All places of one setting in the server's order.
 
@@ -74,7 +75,7 @@ class Chain:
     waits_for: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServerStart:
     """How the server is, or would be, started: its arguments and what its environment says.
 
@@ -89,7 +90,7 @@ class ServerStart:
     major: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RoleSetting:
     """A row of pg_db_role_setting: `database` or `role` is empty where it is for all."""
 
@@ -99,7 +100,7 @@ class RoleSetting:
     role: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Resolution:
     """The whole configuration. `from_files_alone` is True where no running server was asked.
 
@@ -209,7 +210,7 @@ def resolve(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Chains:
     start: ServerStart
     command_line: CommandLine

@@ -3,11 +3,12 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from walconsole.domain.pgconf.commandline import CommandLine, parse
 from walconsole.domain.pgconf.resolution import Resolution, ServerStart, config_file_of
 from walconsole.domain.pgconf.tree import canonical, join, parent
+from walconsole.domain.records import record
 from walconsole.domain.redaction import decode
 
 _ASSIGNMENT = re.compile(r"\s*(?P<key>Environment|UnsetEnvironment|ExecStart)\s*=(?P<value>.*)")
@@ -18,7 +19,7 @@ _NO_CONFIGURATION = re.compile(
 """Data directories of other packages, and of containers: their names have a version, too."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Variable:
     """An environment variable that someone sets for the server, and `where`: `FILE:LINE`."""
 
@@ -27,7 +28,7 @@ class Variable:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Launch:
     """How the server is started: systemd's unit and its files, and what the postmaster was told.
 
@@ -56,7 +57,7 @@ class Launch:
         return "pg_ctlcluster" in self.exec_start or self.unit.startswith("postgresql@")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Contradiction:
     """Two places that say different things: what wins, what does not, and why."""
 

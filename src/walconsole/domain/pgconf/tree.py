@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from walconsole.domain.records import record
 
 
 class Obstacle(StrEnum):
@@ -28,7 +30,7 @@ class EntryKind(StrEnum):
     SPECIAL = "special file"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileContent:
     """A path and what was read there: `raw`, or the `obstacle`.
 
@@ -47,7 +49,7 @@ class FileContent:
     modified_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Listing:
     """A directory: its entries by name, or the `obstacle`."""
 
@@ -56,7 +58,7 @@ class Listing:
     obstacle: Obstacle | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigTree:
     """Every file and directory that was looked at, under the path by which the server opens it.
 

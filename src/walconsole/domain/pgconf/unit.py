@@ -7,7 +7,8 @@ A unit file says what would start a server. What does run may have been started 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from walconsole.domain.records import record
 
 _VISITORS = re.compile(r"(ssh|sshd|ssh@.*|sshd@.*|sshd-session.*|cron|crond|atd|anacron|dropbear.*)\.service")
 """Services in which people and jobs work: what they leave running there is not theirs (systemd.exec(5))."""
@@ -15,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9:_.@\\-]{1,255}\.(service|scope)")
 _ASLEEP = frozenset({"inactive", "failed"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnitOfServer:
     """`name` is the unit that starts this server, empty where none does, with systemd's `state` of it.
 

@@ -6,8 +6,9 @@ exactly when their stored forms are equal: `60`, `60s` and `1min` for archive_ti
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from walconsole.domain.records import record
 
 
 class VarType(StrEnum):
@@ -37,7 +38,7 @@ class Context(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SettingMeta:
     """A row of pg_settings as far as it does not depend on the configuration.
 

@@ -1,10 +1,11 @@
 """A base backup as its writer describes it, whoever that is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from math import floor
 
+from walconsole.domain.records import record
 from walconsole.domain.wal import Segment
 
 
@@ -27,7 +28,7 @@ class Completeness(StrEnum):
     UNKNOWN = "not known"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BackupObject:
     """An object that a backup consists of: its name below the backup's folder, and its size."""
 
@@ -35,7 +36,7 @@ class BackupObject:
     stored_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BaseBackup:
     """One base backup in one copy. None stands for what its writer does not say.
 
@@ -106,7 +107,7 @@ class BaseBackup:
         return Segment.ending_at(timeline, self.stop_lsn, segment_bytes)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unreadable:
     """A backup's description that says nothing: `key` is where it lies, `why` what is wrong with it."""
 

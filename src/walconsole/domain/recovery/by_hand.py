@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from shlex import quote
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup, Writer
 from walconsole.domain.recovery.held import HeldBackup
 from walconsole.domain.units import bytes_text
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Copies:
     """Whence a restore reads, as rclone names each copy: `REMOTE:BUCKET/PREFIX`, with a slash at its end.
 
@@ -24,7 +24,7 @@ class Copies:
     trust: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Commands:
     """A paragraph's title and its lines of shell."""
 

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from shlex import join, quote
 
 from walconsole.domain.archivers.own_restore import APART, OwnRestore, OwnTool, own_restore
 from walconsole.domain.facts.evidence import FoundCopy
 from walconsole.domain.pgconf.advice import quoted
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup, Writer
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget
 from walconsole.domain.redaction import safe
@@ -44,7 +45,7 @@ def called_by(command: str, copies: Iterable[FoundCopy] = ()) -> OwnRestore:
     return own
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClusterPlace:
     """Where pgBackRest finds a cluster: its data directory, the port (None: the default), and the socket's
     folder (empty: the default).

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.held import Cluster
 from walconsole.domain.recovery.recoverability import BackupReach, recoverability
@@ -19,7 +20,7 @@ BEHIND_SEGMENTS = 16
 """So far behind what the server archived last a copy may be and still reach now: DR is copied later."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lock:
     """Somebody reads or writes backups: `owner` says who, until `until` (seconds since the epoch) at most."""
 
@@ -27,7 +28,7 @@ class Lock:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Now:
     """The moment of a plan: `at` by the console's clock (seconds since the epoch), the `locks` that lie in
     any copy, and the segment that the server `archived` last, None where it was not asked.

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.drill_result import DrillResult
 from walconsole.domain.units import bytes_text, duration_text
@@ -31,7 +31,7 @@ def chosen(
     return max(usable, key=lambda each: each.id, default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Room:
     """What a drill takes on its disk, in MiB, and what is free there. The script computes the same."""
 
@@ -60,7 +60,7 @@ def _mib_text(mib: int) -> str:
     return bytes_text(mib * _MIB)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sizes:
     """In bytes: the databases as they are by now, the WAL between two checkpoints at most, one segment, and
     the old server's last WAL, which is copied aside.
@@ -98,7 +98,7 @@ def segments_between(first: int, last: int) -> int:
 # -- How long it takes.
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Forecast:
     """Seconds, by an earlier drill's rates: until the files are there and compared; until all is replayed."""
 

@@ -6,9 +6,9 @@ Fields that are not known are ignored; what cannot be read so any more counts `f
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import Unreadable
 from walconsole.domain.recovery.hostile import (
     RefusedError,
@@ -103,7 +103,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
 _UNKNOWN = ("it says no reason that this console knows", "read what it says; run the drill again")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DrillResult:
     """One drill that came to a verdict. None stands for what was not reached.
 
@@ -271,7 +271,7 @@ def _believed(result: DrillResult) -> DrillResult:
 # -- Of all that lie there.
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Drills:
     """What is known of one cluster's drills: the newest that came to a verdict, and the newest good one."""
 

@@ -1,8 +1,8 @@
 """`status.json` of the restore drill's script: what it does now, or how its last run ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.hostile import (
     RefusedError,
     count,
@@ -41,7 +41,7 @@ ENDS: Mapping[int, tuple[str, str]] = {
 """The script's exit statuses (docs/recovery.md): what each means, and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DrillStatus:
     """One run of the script. Times are seconds since the epoch by the droplet's clock.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.doubts import Lock, Now, doubts, expired_before, made_at
 from walconsole.domain.recovery.held import (
@@ -49,7 +50,7 @@ LABEL_DAYS = 30.0
 """So long a .backup label of a backup that lies elsewhere holds WAL back, where no days are asked for."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BackupDeletion:
     """One backup's keys, relative to the profile's prefix, in the order in which they are deleted.
 
@@ -64,7 +65,7 @@ class BackupDeletion:
     begun: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WalDeletion:
     """Stored segments from `first` to `last` (names of one timeline), all of them there."""
 
@@ -73,7 +74,7 @@ class WalDeletion:
     segments: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CopyExpiry:
     """One copy's part: backups, then WAL, then the `.backup` labels (keys) of those backups.
 

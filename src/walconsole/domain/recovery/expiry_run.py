@@ -3,16 +3,17 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.recovery.hostile import RefusedError, count, field, json_object, words
 from walconsole.domain.redaction import safe
 
 LONGEST_BYTES = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExpiryRun:
     """One run of `walconsole expire --apply`. Times are seconds since the epoch, by that machine's clock.
 

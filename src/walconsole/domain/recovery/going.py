@@ -1,17 +1,17 @@
 """The very keys that a plan of retention deletes in one copy, and whether another plan wants more."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import archived_name, place_of, split_key
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.recovery.expiry import CopyExpiry
 from walconsole.domain.wal import Segment, WalNameKind
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CopyKeys:
     """One copy's part with the keys (whole ones) that it means: WAL and labels as they are stored.
 

@@ -1,10 +1,10 @@
 """The base backups of all copies, each once, and what makes one of no use whatever the WAL."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.units import bytes_text
@@ -26,7 +26,7 @@ class StopKind(StrEnum):
     OTHER_SEGMENT_SIZE = "another segment size"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stop:
     """Why, in words that follow the backup's or the segment's name. `first` and `last` are missing names.
 
@@ -41,7 +41,7 @@ class Stop:
     at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cluster:
     """What base backups must fit. None: not known, and then not asked for.
 
@@ -56,7 +56,7 @@ class Cluster:
     lsn: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HeldBackup:
     """One backup over all copies: `complete_in` and `listed_in` say in which it is."""
 

@@ -10,10 +10,10 @@ passed over: what archives stores none. So are those of old versions and of unfi
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from walconsole.domain.facts.evidence import LifecycleRule, RuleAction
+from walconsole.domain.records import record
 from walconsole.domain.wal import Segment
 
 DAY_S = 86_400.0
@@ -31,7 +31,7 @@ class Taken(StrEnum):
     HISTORY = ".history files"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeededBackup:
     """A base backup that can be restored. `objects` are all that it consists of, its parents' too.
 
@@ -45,7 +45,7 @@ class NeededBackup:
     wal_from: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Needed:
     """What is needed in one bucket: base backups oldest first, WAL up to `newest` below `root`, histories.
 
@@ -63,7 +63,7 @@ class Needed:
     by_day: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loss:
     """`rule` takes `what` of the backup `id` (empty: of none that is known) in `left_s` (0 and less: it has).
 

@@ -7,9 +7,9 @@ at once the last to write has it, and the other finds that before it does anythi
 import json
 import math
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.doubts import Lock
 from walconsole.domain.recovery.hostile import RefusedError, field, json_object, text_of, words
 
@@ -23,7 +23,7 @@ LONGEST_BYTES = 4096
 _NONCE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LockMarker:
     """`owner` is who took it (user@host), `purpose` what for, `until` when it runs out (seconds since the
     epoch), `nonce` 32 hexadecimal digits that nobody else has.

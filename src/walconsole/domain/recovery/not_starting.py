@@ -6,8 +6,8 @@ utils/misc/guc-file.l). Where the server speaks another language its own words s
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 
 _SEVERE = re.compile(r"\b(?:FATAL|PANIC):\s+(?P<said>.+)")
@@ -19,7 +19,7 @@ _SUMS_UP = re.compile(r"could not create any|contains errors|could not (?:load|o
 """A last word that says less than what stands before it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Cause:
     pattern: re.Pattern[str]
     why: str

@@ -6,8 +6,8 @@ locales the C library knows. Another glibc sorts text otherwise: the indexes on 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.target_judgement import Concern
 from walconsole.domain.units import duration_text
 
@@ -21,7 +21,7 @@ keeps it.
 USUAL_BLOCK = 8192
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClusterNeeds:
     """What a cluster asks of a host to run on it, as production tells. None and empty: not known.
 
@@ -42,7 +42,7 @@ class ClusterNeeds:
     system_identifier: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClusterThere:
     """A cluster that is on the other host already. `state` is what its control file says."""
 
@@ -51,7 +51,7 @@ class ClusterThere:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OtherHost:
     """What the other host was asked for. `name` is how it is called: `root@spare`.
 
@@ -79,7 +79,7 @@ class OtherHost:
     is_root: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostJudgement:
     """What keeps the cluster from running there, and what is to be known of it."""
 

@@ -1,18 +1,17 @@
 """What an operator has chosen of a recovery so far: the event, the targets that stop before it."""
 
-from dataclasses import dataclass
-
 from walconsole.domain.moments.collecting import EndLog
 from walconsole.domain.moments.events import Moment
 from walconsole.domain.moments.found import Answer, FoundMoments
 from walconsole.domain.moments.words import about_text, loss_text, time_text, what_text
+from walconsole.domain.records import record
 from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryPlace, RecoveryTarget
 from walconsole.domain.units import plural
 from walconsole.domain.wal import format_lsn
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecoverDraft:
     """`event` says what happened, empty where nothing was looked for.
     `offered` are the targets that stop before it, the one to use first, each with what speaks for it. `lsn`

@@ -5,10 +5,11 @@ Pure. What is known of the archive is a Recoverability; of the host, what it was
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.archivers.own_restore import OwnRestore
 from walconsole.domain.profile import BucketRole, BucketTarget, ClusterName
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.by_tool import by_its_tool, passed_on, pgbackrest_call
 from walconsole.domain.recovery.drill_plan import Forecast, Room, Sizes, forecast, room
@@ -31,7 +32,7 @@ _HANDLED = re.compile(r"[-A-Za-z0-9/._+@,:]*", re.ASCII)
 _COPIES = {BucketRole.PRIMARY: "the primary", BucketRole.DR: "DR"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecoveryWish:
     """What is asked for. `backup` is the base backup's id to begin with, empty: the plan chooses. `looks` are
     read-only statements that are asked while it is paused, in `database` (empty: the profile's), `tables`
@@ -48,7 +49,7 @@ class RecoveryWish:
     identity: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecoveryHost:
     """What the host was asked for. None, and empty: not known.
 
@@ -93,7 +94,7 @@ class RecoveryHost:
     key_fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecoveryPlan:
     """`target` has its timeline. `backup` is None where none leads there: `refusals` say why.
 

@@ -7,10 +7,10 @@ fit is taken for nothing.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from walconsole.domain.profile import BucketRole, ClusterName
+from walconsole.domain.records import record
 from walconsole.domain.recovery.pgbackrest import LABEL
 from walconsole.domain.recovery.recover_target import (
     IN_PLACE,
@@ -84,7 +84,7 @@ _IS_WORDS = re.compile(r"[-A-Za-z0-9/._=+@:, ]{0,2000}", re.ASCII)
 _IS_PATH = re.compile(r"/[^\n\x00]{0,1000}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecoveryState:
     """One recovery on a droplet. Texts are safe to show; None and empty stand for what is not known.
 
@@ -240,7 +240,7 @@ def _number(told: Mapping[str, str], name: str) -> int | None:
 # -- What was seen in the paused server.
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seen:
     """One statement's answer in the paused server: its first rows, `cut` where there were more.
 
@@ -255,7 +255,7 @@ class Seen:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecoveryLook:
     """What the paused server holds: how far it is, and what was asked."""
 

@@ -4,7 +4,7 @@ When recovery stops is told in domain/moments/targets.py, which is where Postgre
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from shlex import join
@@ -12,6 +12,7 @@ from shlex import join
 from walconsole.domain.moments.targets import Target, time_value
 from walconsole.domain.pgconf.advice import quoted
 from walconsole.domain.profile import ClusterName
+from walconsole.domain.records import record
 from walconsole.domain.wal import format_lsn, parse_lsn
 
 MOST_XID = 2**64 - 1
@@ -37,7 +38,7 @@ class RecoverTo(StrEnum):
     LATEST = "latest"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecoveryTarget:
     """A target of recovery. `value` is as the server takes it, empty for IMMEDIATE and LATEST.
 
@@ -220,7 +221,7 @@ def on_timeline(target: RecoveryTarget, timeline: int) -> RecoveryTarget:
 # -- Where.
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecoveryPlace:
     """A new Debian `cluster` beside the old one, or a data directory of its own, `folder` (a path).
 

@@ -20,6 +20,7 @@ from operator import attrgetter
 
 from walconsole.domain.archive.timelines import TimelineHistory, latest_timeline
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import Unreadable
 from walconsole.domain.recovery.held import Cluster, Fitness, HeldBackup, Stop, StopKind, held_backups
 from walconsole.domain.recovery.wal_supply import ArchiveCopy, RestorePath, SegmentSources, WalSupply
@@ -29,7 +30,7 @@ TIMELINES_JUDGED = 64
 """The newest: each is a path of its own through the archive."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BackupReach:
     """How far one backup can be replayed towards one timeline.
 
@@ -50,7 +51,7 @@ class BackupReach:
         return self.last is not None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Window:
     """A restore can go to any position from `since_lsn` to `until_lsn` (bytes of WAL), towards `timeline`.
 
@@ -68,7 +69,7 @@ class Window:
     stop: Stop | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Route:
     """How one position is reached: the backups to unpack, the segments to replay, and whence they come."""
 
@@ -80,7 +81,7 @@ class Route:
     replay_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimelineReach:
     """Everything about restores towards one timeline: windows and backups oldest first.
 
@@ -93,7 +94,7 @@ class TimelineReach:
     newest: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lost:
     """What would be lost with the server now: bytes of WAL, and seconds, None where that is not known."""
 

@@ -5,8 +5,8 @@ so any more counts `format` up.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.hostile import (
     RefusedError,
     count,
@@ -35,7 +35,7 @@ DOING: Mapping[str, str] = {
 """What a run does, by the state that it tells; any other state is an end."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BackupRunStatus:
     """One run of the script. `id` is empty before it has a name for the backup.
 

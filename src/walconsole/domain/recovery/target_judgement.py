@@ -10,9 +10,10 @@ What a server does, from PostgreSQL's access/transam/xlogrecovery.c and timeline
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.held import StopKind
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget, on_timeline, time_text
 from walconsole.domain.recovery.recoverability import Recoverability, Route, Window
@@ -36,7 +37,7 @@ class Trap(StrEnum):
     WAL_GONE = "wal-before-backup-gone"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Concern:
     """What refuses a recovery, or is risked by it: `text` with its numbers, and what to do about it.
 
@@ -48,7 +49,7 @@ class Concern:
     trap: Trap | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedLoss:
     """What the archive holds after the target: seconds and bytes of WAL, None where that is not known.
 
@@ -75,7 +76,7 @@ _CLOCKS_APART_S = 60.0
 """So much a host's clock may differ from this one's."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TargetKnown:
     """What is known of a target and the cluster besides the archive. None: not known.
 
@@ -96,7 +97,7 @@ class TargetKnown:
     ahead_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TargetJudgement:
     """`target` has its timeline. `route` is the way to it; None where there is none: `refusals` say why.
 
@@ -146,7 +147,7 @@ def _begun_with(backup: str, windows: Sequence[Window]) -> Iterator[Window]:
             yield replace(window, backups=begun, since=is_.stopped, since_lsn=is_.stop_lsn or 0)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Judging:
     """A target against the windows that can be begun, oldest first; there is one.
 
@@ -179,7 +180,7 @@ class _Judging:
         *,
         refused: tuple[Concern, ...] = (),
         risked: tuple[Concern, ...] = (),
-        loss: PlannedLoss = PlannedLoss(),  # frozen
+        loss: PlannedLoss = PlannedLoss(),  # noqa: B008  # frozen
     ) -> TargetJudgement:
         return TargetJudgement(self.target, route, refused, risked, loss)
 
@@ -342,7 +343,7 @@ _ASTRAY = "onto another branch"
 # -- What no window holds.
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Span:
     """A window in one measure, time or place."""
 

@@ -6,12 +6,12 @@ and after the window is no fault of the archive's: a cell in which it begins or 
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
 from walconsole.domain.archive.timelines import Switch, TimelineHistory
 from walconsole.domain.archive.times import StoredTimes
+from walconsole.domain.records import record
 from walconsole.domain.recovery.recoverability import Recoverability, Window
 
 
@@ -25,7 +25,7 @@ class Moments(StrEnum):
     BEFORE = "no backup yet"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimeStretch:
     """From `begin` to `end`, seconds since the epoch. A hole whose ends nothing tells apart has no length."""
 
@@ -34,7 +34,7 @@ class TimeStretch:
     moments: Moments
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimeCell:
     """One cell: its ends (seconds since the epoch), its worst moments, how long of it can be restored."""
 

@@ -6,12 +6,13 @@ one copy fills for the other.
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.timelines import Leg, TimelineHistory, restore_path
 from walconsole.domain.archive.times import StoredTimes
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup, Unreadable
 from walconsole.domain.wal import Segment
 
@@ -19,7 +20,7 @@ ASKED_BEFORE_JOINED = 20_000
 """Where copies complement each other segment by segment, so many questions cost what joining them does."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArchiveCopy:
     """One copy of an archive, and the base backups in its bucket.
 
@@ -55,7 +56,7 @@ class ArchiveCopy:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SegmentSources:
     """How many of the segments that a restore reads are in which copy: in all, and in that alone."""
 

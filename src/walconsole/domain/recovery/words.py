@@ -1,8 +1,8 @@
 """The first line about recovery: from when to when can be restored, or what is in the way."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.doubts import made_at
 from walconsole.domain.recovery.held import HeldBackup, Stop, StopKind
@@ -18,7 +18,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 NOT_EXPECTED = "no base backup is expected here (expect_base_backups = false)"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """What is worth a warning where a restore works: the newest usable backup's age, the WAL to replay.
 
@@ -30,7 +30,7 @@ class Limits:
     running_s: float = DAY_S
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Drill:
     """The newest restore that was tried and passed: when (seconds since the epoch), and how long it took."""
 

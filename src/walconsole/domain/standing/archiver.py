@@ -5,7 +5,6 @@ archived when it is complete; a forced switch comes only after activity, so an i
 success grows old with nothing wrong; failed_count misses exits above 125, signals, and hangs.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from walconsole.domain.archive.key_space import SEGMENT_NAME
@@ -24,6 +23,7 @@ from walconsole.domain.facts.backlog import ready_count as ready_count
 from walconsole.domain.facts.backlog import server_age as server_age
 from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, SettingsFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.records import record
 from walconsole.domain.standing.streaming import received
 from walconsole.domain.standing.whose import own_newest
 from walconsole.domain.wal import Segment, wal_name
@@ -55,7 +55,7 @@ class ArchiverState(StrEnum):
     WORKING = "working"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lag:
     """WAL that was written and is not in the archive.
 

@@ -5,12 +5,13 @@ either cannot be read, that is said, for "none runs" is a claim.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from walconsole.domain.facts.base_backups import BackupSession
 from walconsole.domain.facts.history import BackupTrack
 from walconsole.domain.facts.snapshot import Reading, Snapshot
+from walconsole.domain.records import record
 from walconsole.domain.recovery.running import (
     ARCHIVING,
     DOING,
@@ -47,7 +48,7 @@ _NO_WAL = frozenset(
 """While the archiver is so, no WAL comes into the archive."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunningBackup:
     """One that runs. Times are by the console's clock; all texts are safe to show.
 
@@ -85,7 +86,7 @@ class RunningBackup:
         return min(1.0, self.sent_bytes / self.total_bytes)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ScriptEnd:
     """How the script's last run ended, and when (the console's clock). `exit_status` None: it was killed."""
 
@@ -100,7 +101,7 @@ class ScriptEnd:
         return self.exit_status != 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BackupRuns:
     """`unseen` says what could not be looked at, or not in full: others may run, or go further."""
 

@@ -1,9 +1,9 @@
 """Call by call, from the droplet and from here: which side fails, at which call, what that means. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from walconsole.domain.facts.evidence import VerbResult
+from walconsole.domain.records import record
 from walconsole.domain.standing.refusals import REFUSALS, of_result
 
 LARGE = "PUT 256K"
@@ -12,7 +12,7 @@ VERBS = ("LIST", "PUT", LARGE, "HEAD", "GET", "DELETE")
 _NOT_ASKED = "not asked"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judgement:
     """What the calls say: `fine` only where the droplet's all worked; else `remedy` says what to do."""
 

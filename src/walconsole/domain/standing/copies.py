@@ -1,7 +1,6 @@
 """What the two copies of the archive are worth: a line of verdict for each, and the facts behind it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 
@@ -12,6 +11,7 @@ from walconsole.domain.archive.times import age_s
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.standing.exposure import archived_when_listed
 from walconsole.domain.standing.model import Level, Verdict
 from walconsole.domain.standing.whose import Ahead, ahead, another_cluster, beyond_server, writing
@@ -275,7 +275,7 @@ def held_by_other(snapshot: Snapshot, bucket: BucketFacts, now: float) -> int:
     return sum(other_holds(snapshot, bucket.role, gap) for gap in settled_gaps(snapshot, bucket, now))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lost:
     """What is missing, and not only still to come: `gaps` of them with `segments` in all."""
 

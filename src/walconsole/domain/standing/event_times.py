@@ -1,12 +1,13 @@
 """What happened when, from everything that is known: the time line of an incident."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from walconsole.domain.facts.evidence import LogKind
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Reading, Snapshot
+from walconsole.domain.records import record
 from walconsole.domain.standing.copies import gap_text
 from walconsole.domain.units import bytes_text, plural
 
@@ -28,7 +29,7 @@ class EventKind(StrEnum):
     CONSOLE = "console"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Event:
     """Something that happened at `at`, seconds since the epoch on the console's clock.
 

@@ -1,11 +1,10 @@
 """Whether the bucket holds what PostgreSQL says it archived, and what would be lost now."""
 
-from dataclasses import dataclass
-
 from walconsole.domain.archive.times import age_s
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.records import record
 from walconsole.domain.standing.archiver import IDLE_NOISE_BYTES, Lag, is_off, lag, server_age
 from walconsole.domain.standing.streaming import holds_what_is_written, received
 from walconsole.domain.standing.whose import holds_others_newest, own_newest
@@ -15,7 +14,7 @@ LISTING_GRACE_S = 2.0
 """A store may list an object this much after its PUT was answered, and clocks differ by as much."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Agreement:
     """Whether the bucket holds what PostgreSQL says it archived. `behind` is in segments."""
 

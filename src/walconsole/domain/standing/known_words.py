@@ -5,18 +5,18 @@ No failure mode is made of them: the finding has the command's own line, as it i
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.patterns import pattern
+from walconsole.domain.records import record
 from walconsole.domain.standing.model import Fix
 from walconsole.domain.standing.remedies import server_user
 
 _PATH = re.compile(r"(?<![\w.:/-])/[^\s'\"‘’«»:;,`]+")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Known:
     """Words as they are printed, what is to be done, and what shows more: `{user}` is the server's.
 

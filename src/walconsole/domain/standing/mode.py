@@ -1,10 +1,10 @@
 """One failure mode, whole: how it is found, what it means, what it leads to, what is at risk."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from textwrap import wrap
 
+from walconsole.domain.records import record
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Finding
 
@@ -34,7 +34,7 @@ class Late(IntEnum):
     DISK = 6
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """What `walconsole explain` prints and docs/failures/ID.md holds; Markdown of one or a few paragraphs.
 
@@ -52,7 +52,7 @@ class Page:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FailureMode:
     """A failure mode, or what only looks like one: then `look` is None, nothing ever reports it.
 

@@ -1,9 +1,9 @@
 """What a rule may say, and what the first line of the screen says."""
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from walconsole.domain.facts.snapshot import AnySlot
+from walconsole.domain.records import record
 
 
 class Severity(IntEnum):
@@ -22,7 +22,7 @@ class Certainty(IntEnum):
     POSSIBLE = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Proof:
     """Raw evidence: a row, a log line, an answer or a file's line as it is. `at` is when it was so."""
 
@@ -31,7 +31,7 @@ class Proof:
     at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fix:
     """A way to mend it. `commands` are for the operator's own hands, on the droplet as root unless they say.
 
@@ -46,7 +46,7 @@ class Fix:
     subject: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """One thing that is wrong.
 
@@ -71,7 +71,7 @@ class Finding:
     surer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Story:
     """A cause with what follows from it, in the order in which one leads to the next.
 
@@ -98,7 +98,7 @@ class Level(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """One line, in words: does archiving work, and how much would be lost now."""
 
@@ -106,7 +106,7 @@ class Verdict:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnosis:
     """The verdict, the findings, worst first, and the same as stories, the worst first."""
 

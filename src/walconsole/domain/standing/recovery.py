@@ -8,7 +8,7 @@ A copy whose reading failed is left out: what it may hold is nobody's to deny (`
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from shlex import quote
 
@@ -20,6 +20,7 @@ from walconsole.domain.archivers.tools import recognise
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.recovery.from_facts import archive_copy, cluster_of
 from walconsole.domain.recovery.held import Cluster
 from walconsole.domain.recovery.recoverability import Recoverability, recoverability
@@ -37,7 +38,7 @@ _Held = tuple[BucketFacts, bool]
 """A copy, and whether the restore command asks it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Restorable:
     """What can be restored from the copies that could be read. `left_out` are those that could not.
 

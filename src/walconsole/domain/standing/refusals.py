@@ -1,13 +1,13 @@
 """What the store refuses to the archiver, from the droplet and in the command's own words: what it means."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from shlex import quote
 from typing import Any
 
 from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
 from walconsole.domain.facts.snapshot import AnySlot, Problem, Reading, Snapshot
 from walconsole.domain.profile import is_folder
+from walconsole.domain.records import record
 from walconsole.domain.standing.elsewhere import elsewhere
 from walconsole.domain.standing.failure_log import (
     is_commands,
@@ -28,7 +28,7 @@ from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.store.printed import code_in
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refusal:
     """What a meaning is for the archiver: the failure mode's id, a phrase after "the store", the remedy.
 

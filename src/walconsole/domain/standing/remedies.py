@@ -1,7 +1,6 @@
 """Ways to mend that several failure modes share, in the words of this host: exact commands alone."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from shlex import quote
 from urllib.parse import SplitResult, urlsplit
 
@@ -13,6 +12,7 @@ from walconsole.domain.facts.evidence import FoundCopy
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import folder_place, is_folder
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Fix
 
@@ -127,7 +127,7 @@ def as_server(snapshot: Snapshot, command: str) -> str:
     return f"runuser -u {quote(server_user(snapshot))} -- {command}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RclonePlace:
     """Where the archive command writes: `REMOTE:BUCKET/PREFIX`, and by which configuration."""
 

@@ -1,13 +1,14 @@
 """What retention would delete next, as one snapshot says, and why it would not."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Freshness, Reading, Snapshot
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.recovery.drill_result import DrillResult
 from walconsole.domain.recovery.expiry import CopyExpiry, ExpiryPlan, Keep, Lock, Now, expiry_plan
 from walconsole.domain.recovery.from_facts import archive_copy, cluster_of
@@ -19,7 +20,7 @@ from walconsole.domain.units import bytes_text, plural
 from walconsole.domain.wal import Segment, WalNameKind, wal_name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Retention:
     """The plan by the rules `keep`, from `copies` (the primary first) in the buckets named by their roles.
 

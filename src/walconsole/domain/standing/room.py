@@ -1,10 +1,10 @@
 """Which file system is seen to be full, where a program says that one is: its words alone prove nothing."""
 
 import re
-from dataclasses import dataclass
 
 from walconsole.domain.facts.evidence import FileSystemRoom
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.records import record
 from walconsole.domain.standing.model import Proof
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES
 
@@ -14,7 +14,7 @@ _SMALL_SEGMENTS = 4
 """A file system that holds fewer was not made for WAL: it is full when a twentieth of it is left."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Full:
     """A file system without room at `path` (its mount point): `what` it has none of, and what shows it."""
 

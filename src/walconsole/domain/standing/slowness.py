@@ -1,9 +1,8 @@
 """Whether the droplet is slow to answer: that is no outage, and what was read of it before still counts."""
 
-from dataclasses import dataclass
-
 from walconsole.domain.facts.snapshot import AnySlot, Problem, Snapshot
 from walconsole.domain.patience import OVERDUE
+from walconsole.domain.records import record
 from walconsole.domain.standing.unreachable import link_problem
 
 SLOW_S = 5.0
@@ -21,7 +20,7 @@ _OF_THE_DROPLET = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slowness:
     """`answer_s`: what the slower of the last looks took; `overdue`: what is not answered yet, at `slot`."""
 

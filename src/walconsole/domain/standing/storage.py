@@ -1,7 +1,6 @@
 """What each bucket stores now and in thirty days, and costs: base backups and WAL apart."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from walconsole.domain.archive.growth import DAY_S, WINDOW_S, growth, stored_bytes_each
 from walconsole.domain.archive.stored_parts import (
@@ -16,6 +15,7 @@ from walconsole.domain.facts.evidence import PolicyFacts
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.expiry import Keep
 from walconsole.domain.recovery.lifecycle import staying_days
@@ -26,7 +26,7 @@ NIGHTLY_S = 2 * DAY_S
 _NOTHING = Staying()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Storage:
     """One bucket: bytes now, and after FORECAST_DAYS; None where that cannot be told, and `why_not` says why.
 

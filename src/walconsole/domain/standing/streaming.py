@@ -4,10 +4,9 @@ Such a server needs no archive_mode. A receiver confirms by its slot what it has
 (PostgreSQL's documentation, pg_receivewal): what the slot keeps is what the receiver lacks.
 """
 
-from dataclasses import dataclass
-
 from walconsole.domain.facts.evidence import ReplicationSlot
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.whose import writing
 from walconsole.domain.wal import wal_name
@@ -20,7 +19,7 @@ MOST_BEHIND_SEGMENTS = 2
 """A receiver confirms every ten seconds, and as a segment ends: more than this behind is no interval."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stream:
     """One that is received now. `behind_bytes` is what its receiver has not confirmed, None: not known."""
 

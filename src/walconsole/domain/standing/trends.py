@@ -1,6 +1,5 @@
 """Rates and trends over what the console watched: segments a minute, the backlog, the disk."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 from walconsole.domain.facts.disk_forecast import (
@@ -16,6 +15,7 @@ from walconsole.domain.facts.disk_forecast import (
 )
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.records import record
 from walconsole.domain.units import duration_text
 
 _MIN_SPAN_S = 4.0
@@ -23,7 +23,7 @@ _ONE_TIME = 1.2
 """The soonest and the latest time are told as one where they differ by less."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiskOutlook:
     """Where pg_wal's file system is going; None where the console has not watched long enough.
 

@@ -8,11 +8,12 @@ The rest (the link, `production`, `compared`) is looked at where and when there 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.facts.evidence import PolicyFacts
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import SLOTS, AnySlot, Freshness, Need, Problem, Reading, Snapshot
+from walconsole.domain.records import record
 from walconsole.domain.standing.model import Diagnosis, Level, Severity, Story, Verdict
 
 NEEDED = tuple(slot for slot in SLOTS if slot.need is Need.VERDICT)
@@ -26,7 +27,7 @@ _ALSO_THE_SERVERS = frozenset({"silent-loss", "archive-frozen", "foreign-writer"
 """Found in a bucket, and only by comparing it with what the server says."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unseen:
     """A source that was not read: `problem` says why, None where it gave no answer yet."""
 

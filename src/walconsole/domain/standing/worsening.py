@@ -1,8 +1,9 @@
 """When the verdict got worse, so that who looks elsewhere is told: once for each time, never at first."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
+from walconsole.domain.records import record
 from walconsole.domain.standing.model import Level, Verdict
 from walconsole.domain.standing.unseen import NEEDED
 
@@ -21,7 +22,7 @@ def is_begun(snapshot: Snapshot) -> bool:
     return all(reading.freshness is not Freshness.UNREAD for reading in asked)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Watched:
     """`worst` is what was told last, or what it got better to since; None before anything was known.
 

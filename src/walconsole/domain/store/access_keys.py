@@ -1,13 +1,14 @@
 """Keys to a store: a pair with its secret, and a Spaces key as the keys API tells of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from walconsole.domain.records import record
 from walconsole.domain.store.grants import KeyGrant
 
 _HINT_LENGTH = 6
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyPair:
     """An S3 access key and its secret. It lives in memory only, and the secret is in no repr.
 
@@ -25,7 +26,7 @@ class KeyPair:
         return f"{shown}…" if len(self.access_key) > _HINT_LENGTH else shown
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SpacesKey:
     """A key as the keys API lists it: never its secret."""
 
@@ -35,7 +36,7 @@ class SpacesKey:
     created_at: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MadeKey:
     """A key that was just created: the only time that its secret is told."""
 

@@ -11,9 +11,9 @@ with them in `vendors`.
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 
+from walconsole.domain.records import record
 from walconsole.domain.store.vendors import (
     AWS,
     B2,
@@ -82,7 +82,7 @@ NO_SUCH_BUCKET = "NoSuchBucket"
 """For those who conclude it from something else than a store's own answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """A code, what it means, who says it (nobody in particular: Amazon's list), and with which message only.
 

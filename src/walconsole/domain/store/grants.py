@@ -5,13 +5,14 @@ Permissions are in the API's own words.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from walconsole.domain.records import record
 
 READ, READWRITE, FULL_ACCESS = "read", "readwrite", "fullaccess"
 _RANK = {"": 0, READ: 1, READWRITE: 2, FULL_ACCESS: 3}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyGrant:
     """One grant of a Spaces key; full access is bucket "" with permission "fullaccess"."""
 

@@ -1,8 +1,10 @@
 """Names of the keys that the console makes: unique, and known again by whoever finds one."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
+
+from walconsole.domain.records import record
 
 PREFIX = "walconsole-temp-"
 _NAME = re.compile(
@@ -16,7 +18,7 @@ LONGEST_LAG_S = 3600.0
 """For so long after it was asked for a key may still appear."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TemporaryName:
     """A name taken apart. `made_at` is seconds since the epoch, by the clock of the console that made it."""
 
@@ -24,7 +26,7 @@ class TemporaryName:
     made_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LedgerEntry:
     """A temporary key that was, or was about to be, asked for. `access_key` is empty until it is known.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from walconsole.domain.archive.layouts import place_of
 from walconsole.domain.archive.listing import StoredObject
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup, Unreadable, Writer
 from walconsole.domain.recovery.hostile import LONGEST, LONGEST_LIST
 from walconsole.domain.recovery.ours import FOLDER
@@ -31,7 +32,7 @@ NEWEST_LISTED = 100
 PLACES_LISTED = 8
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Document:
     """A description as it was read: `of` tells one object under its key from another."""
 

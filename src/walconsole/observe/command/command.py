@@ -4,7 +4,7 @@ import re
 import secrets
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.archivers.command_words import (
     Program,
@@ -21,6 +21,7 @@ from walconsole.domain.facts.evidence import (
     ProgramFacts,
 )
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.records import record
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError
 from walconsole.observe.host.host import HostProbe
@@ -39,7 +40,7 @@ SOURCE = "the archive command on the droplet"
 _LONGEST_COMMAND = 400
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Files:
     """What was found of the programs and configurations, and for which command.
 

@@ -3,12 +3,13 @@
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.facts.host import ClusterFacts, ServerState
 from walconsole.domain.pgconf.start import started_in
 from walconsole.domain.pgconf.tree import join
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
+from walconsole.domain.records import record
 from walconsole.domain.redaction import decode
 from walconsole.errors import ClusterChoiceError
 from walconsole.observe.host.host_script import Group, argv, options
@@ -18,7 +19,7 @@ _PRIVATE = re.compile(r"/[^/]+(?:\.recovery-\d{8}T\d{6}Z|-restore-drill\.\d+\.\w
 DEFAULT_SOCKET_DIR = "/var/run/postgresql"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cluster:
     """A cluster as the host's script saw it.
 

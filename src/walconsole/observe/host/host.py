@@ -4,12 +4,13 @@ import asyncio
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.facts.host import ClusterFacts, HostFacts, VerifierSchedule
 from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.facts.strain import NOT_KNOWN, ProcessorTime, Strain, processor_time, strain
 from walconsole.domain.profile import Profile
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import Unreadable
 from walconsole.domain.recovery.drill_result import DrillResult
 from walconsole.domain.round_trips import ShellAnswer
@@ -50,7 +51,7 @@ _LASTING = ("name", "listed_port", "status", "owner", "log", "config", "guessed_
 """What only a full look tells about a cluster."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Host:
     """What changes no more than once a minute: from the last full look."""
 

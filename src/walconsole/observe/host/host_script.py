@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from importlib.resources import files
 
@@ -11,6 +11,7 @@ from walconsole.command_register import TITLE
 from walconsole.domain.facts.base_backups import BackupScript
 from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import Unreadable
 from walconsole.domain.recovery.drill_result import DrillResult, read_drill_here
 from walconsole.domain.recovery.running import read_status
@@ -20,7 +21,7 @@ from walconsole.errors import ShellError
 _SAID_FIRST = re.compile(r"# ([^,.:\n]+)")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Look:
     """What a look shall cover; see scripts/host.sh. Paths are the host's own bytes."""
 
@@ -99,7 +100,7 @@ def assignment(name: str, raw: bytes) -> str:
 _RECORD = re.compile(rb"\x01([a-z_]+(?:\.[a-z_]+)?) ([^\x00]*)\x00")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     """Records that belong together; `raw` keeps a key's last value, with no line break at its end."""
 
@@ -116,7 +117,7 @@ class Group:
         return int(value) if value.isdigit() and len(value) < 20 else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostAnswer:
     """What the host script said: about the host, then about each cluster, in the order it found them."""
 

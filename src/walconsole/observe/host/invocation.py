@@ -4,10 +4,10 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from shlex import quote
 from typing import cast
 
+from walconsole.domain.records import record
 from walconsole.errors import ShellError
 from walconsole.ports import Clock, Shell
 
@@ -41,7 +41,7 @@ exec sudo -n -u {name} /bin/sh -c {quiet} 2>/dev/null
 LONGEST_OUTPUT = 64 << 10
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ended:
     """Its exit status, the end of what it printed (LONGEST_OUTPUT bytes at most), how long it took."""
 

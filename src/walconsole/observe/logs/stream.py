@@ -11,7 +11,6 @@ import shlex
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import cast
 
@@ -29,6 +28,7 @@ from walconsole.domain.facts.log_line import (
     servers_level,
 )
 from walconsole.domain.profile import DropletPaths
+from walconsole.domain.records import record
 from walconsole.domain.redaction import MASK, decode, may_hold_secret, printable, redact, safe
 from walconsole.domain.units import count_text
 from walconsole.errors import WalconsoleError
@@ -40,7 +40,7 @@ BACKLOG_LINES = 200
 """How many lines from before the console began are shown."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogSource:
     """One stream. `command` is asked again whenever the stream is opened; it may raise WalconsoleError.
 

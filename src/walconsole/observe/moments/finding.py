@@ -11,7 +11,7 @@ import secrets
 import zlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import PurePosixPath
 from shlex import quote
@@ -22,6 +22,7 @@ from walconsole.domain.moments.names import Names, read_names, wanted
 from walconsole.domain.moments.page_images import past_of
 from walconsole.domain.moments.span import RESERVE_BYTES, WalSpan
 from walconsole.domain.profile import Profile
+from walconsole.domain.records import record
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.wal import format_lsn
 from walconsole.droplet.choices import DropletChoices
@@ -40,7 +41,7 @@ class MomentError(WalconsoleError):
     """The WAL could not be brought or read."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Server:
     """Of the server whose WAL it is: its major version, and its data directory, empty where that is not
     known.
@@ -50,7 +51,7 @@ class Server:
     data_directory: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Room:
     """The droplet's folder for temporary files: bytes that are free there, and of the whole disk; None: not
     told.
@@ -61,7 +62,7 @@ class Room:
     total: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Progress:
     """How far it is: what the droplet said last while segments come, then how many records were read, and the
     time of the last commit among them (microseconds since the epoch).

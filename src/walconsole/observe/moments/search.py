@@ -3,7 +3,6 @@ itself.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from walconsole.domain.archive.layouts import Layout
 from walconsole.domain.facts.snapshot import Snapshot
@@ -15,6 +14,7 @@ from walconsole.domain.moments.span import (
     refused_for_room,
     wal_span,
 )
+from walconsole.domain.records import record
 from walconsole.domain.recovery.recoverability import Recoverability
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.units import bytes_text, plural
@@ -25,7 +25,7 @@ MAJORS = (13, 18)
 _TRIED = "finding the moment"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SearchPlan:
     """What a search reads, and where it stands meanwhile. Times are seconds since the epoch."""
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from walconsole.domain.pgconf.tree import ConfigTree, EntryKind, FileContent, Listing, Obstacle
+from walconsole.domain.records import record
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError
 from walconsole.observe.host.host_script import assignment, script_named
@@ -19,7 +20,7 @@ def new_token() -> str:
     return secrets.token_hex(16)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Errand:
     """What to gather. Paths as the host knows them; empty where they are not known.
 
@@ -48,7 +49,7 @@ class Errand:
         return "".join(lines) + script_named("configuration.sh")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gathered:
     """Everything that the host showed. `major` is the version that made the data directory (PG_VERSION).
 
@@ -172,8 +173,8 @@ def read_answer(stdout: bytes, token: str) -> Gathered:
 
 def _records(stdout: bytes, token: str) -> Iterator[tuple[str, str, bytes]]:
     _, *records = stdout.split(b"\n" + token.encode() + b" ")
-    for record in records:
-        head, nul, body = record.partition(b"\0")
+    for each in records:
+        head, nul, body = each.partition(b"\0")
         kind, space, path = head.partition(b" ")
         if nul and space:
             yield kind.decode("ascii", "replace"), decode(path), body

@@ -5,13 +5,14 @@ Besides the archiver replication slots and WAL summaries keep it in pg_wal.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.facts.base_backups import BackupSessions
 from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
 from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, Setting, SettingsFacts
 from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.postgres_versions import OLDEST_MAJOR, OLDEST_VERSION_NUM
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.domain.round_trips import Answer, Row
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, parse_lsn
@@ -37,7 +38,7 @@ MANY_FILES = 5_000
 MANY_EVERY = 10
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _WalDirectory:
     """pg_wal as the server lists it; None without pg_monitor's functions."""
 

@@ -1,8 +1,9 @@
 """A run of the installed base backup's script: started so that it needs nobody to listen, followed, ended."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.facts.base_backups import BackupSession
+from walconsole.domain.records import record
 from walconsole.domain.recovery.running import (
     DOING,
     SENDING,
@@ -28,7 +29,7 @@ _ANOTHER_RUNS = 3
 _STORING = "the copies take in what was sent"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Look(RunLook[BackupRunStatus]):
     """The base backup's script as it is now. `sessions` are the server's that take a base backup, whoever's;
     None where it does not answer.

@@ -14,7 +14,6 @@ import secrets
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +22,7 @@ from types import TracebackType
 from typing import Self
 
 from walconsole.domain.patience import Patience, seconds_text
+from walconsole.domain.records import record
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import BlockedError, ProvisionError, WalconsoleError
 from walconsole.ports import Clock, Shell
@@ -161,7 +161,7 @@ class DropletClaim:
             yield piece
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Held:
     """Another has it: for how many seconds still, and who that is, both as the droplet said them."""
 

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from shlex import quote
 
+from walconsole.domain.records import record
 from walconsole.errors import ProvisionError
 from walconsole.observe.server.statements import query
 from walconsole.provision.droplet.commands import os_user, psql, status_of
@@ -17,7 +17,7 @@ CORRECT = "correct those lines, and run it again"
 _FIELDS = 6
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileSetting:
     """A row of pg_file_settings, with the setting's context."""
 

@@ -8,12 +8,12 @@ import asyncio
 import base64
 import secrets
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from shlex import join, quote
 
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.droplet.files import DropletFile
 from walconsole.droplet.filling import template
@@ -61,7 +61,7 @@ def own_script(name: str) -> str:
 _HEAD_LINES = 5
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileNow:
     """A file as it is: its text and who may do what with it."""
 
@@ -71,7 +71,7 @@ class FileNow:
     group: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """A path: the file that is `now` there, None for none, and the `user` who writes there.
 

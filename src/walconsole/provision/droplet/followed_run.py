@@ -5,9 +5,9 @@ whoever looks next follows it. It bounds its own waiting, so that nothing here h
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError, ShellError, SshError
 from walconsole.provision.droplet.installed_run import InstalledRun
@@ -35,7 +35,7 @@ class RunStatus(Protocol):
 Status = TypeVar("Status", bound=RunStatus)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunLook(Generic[Status]):
     """The script as it is now. `status` is its own word, of this run or of the last one.
 

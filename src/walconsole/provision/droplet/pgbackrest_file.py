@@ -4,9 +4,9 @@ The keys go from rclone's configuration into it on the droplet alone: they are i
 """
 
 import base64
-from dataclasses import dataclass
 from shlex import quote
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.by_tool import ClusterPlace
 from walconsole.domain.redaction import safe
 from walconsole.droplet.names import names_of
@@ -28,7 +28,7 @@ _WHAT = {
 _SHOWN = {"@id": "access_key_id", "@secret": "secret_access_key"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigurationNow:
     """What is there: `text` without its keys, None for no file; `fault` is empty where all is right."""
 

@@ -1,11 +1,12 @@
 """Schedules on a droplet (verifier, base backup, drill): what runs them, and whether it is on."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from shlex import quote
 
 from walconsole.domain.archivers.own_restore import OwnRestore, own_restore
 from walconsole.domain.profile import Profile
+from walconsole.domain.records import record
 from walconsole.droplet.files import (
     DropletFile,
     Schedule,
@@ -84,7 +85,7 @@ def runner_text(schedule: Schedule) -> str:
     return "a systemd timer" if schedule is Schedule.SYSTEMD else "cron"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Timer:
     """systemd's timer whose unit is the file `path`, by the commands that an operator would type."""
 

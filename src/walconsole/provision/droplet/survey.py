@@ -7,16 +7,17 @@ installed scripts cannot work.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from walconsole.domain.facts.host import ClusterFacts
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.observe.host.host_script import Group
 from walconsole.provision.engine.model import Check, CheckState
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoteFacts:
     """A section of the droplet's production rclone configuration: never its secret.
 
@@ -32,7 +33,7 @@ class RemoteFacts:
     env_auth: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RcloneFacts:
     """rclone on the droplet. `problem` is why its configuration cannot be used, empty where it can.
 
@@ -54,7 +55,7 @@ class RcloneFacts:
         return next((remote for remote in self.remotes if remote.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServerSurvey:
     """PostgreSQL, asked as its own OS user through its socket. Settings are as SHOW prints them.
 
@@ -74,7 +75,7 @@ class ServerSurvey:
     tablespaces: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfiguredSetting:
     """What a server that is started now would take: the value, and `where`: `FILE:LINE` or an argument."""
 
@@ -82,7 +83,7 @@ class ConfiguredSetting:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Survey:
     """What one look found. What could not be found out is None or empty, and `missing` says why.
 

@@ -16,6 +16,7 @@ from walconsole.domain.facts.snapshot import Problem
 from walconsole.domain.pgconf.catalogue import ARCHIVE_SETTINGS
 from walconsole.domain.pgconf.reader import AUTO_CONF, fold
 from walconsole.domain.pgconf.resolution import Origin, Resolution
+from walconsole.domain.records import record
 from walconsole.errors import ClusterChoiceError, ShellError
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.host.host_script import Group, assignment, compact, read_answer
@@ -38,7 +39,7 @@ from walconsole.provision.engine.site import Site
 # -- What the configuration that the server really reads says: where a drop-in goes, what is set, which unit.
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LiveFiles:
     """`conf_d` is the folder whose files the server reads last, None where it includes none."""
 
@@ -181,7 +182,7 @@ async def _ask(site: Site, cluster: ClusterFacts | None, pid: int | None) -> Gro
     return read_answer(answer.stdout, script.token).host
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SurveyScript:
     """scripts/survey.sh for the shell's user and then for the server's own; ASCII, without a secret."""
 

@@ -4,10 +4,10 @@ What goes out is redacted; what comes in may be anybody's, and what does not fit
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from walconsole.domain.kept.runs import News
 from walconsole.domain.kept.values import decoder, encoder
+from walconsole.domain.records import record
 from walconsole.errors import ProvisionError, WalconsoleError
 from walconsole.provision.engine.model import (
     Changing,
@@ -26,7 +26,7 @@ from walconsole.provision.engine.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeptStep:
     """Of a step what a screen shows of it."""
 
@@ -37,7 +37,7 @@ class KeptStep:
     explanation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failure:
     """errors.WalconsoleError in words."""
 
@@ -50,7 +50,7 @@ class Failure:
         return ProvisionError(self.tried, self.why, self.remedy)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Begun:
     """The steps are gone through from here on; `what` they are for, and `by` whom, in words."""
 
@@ -61,7 +61,7 @@ class Begun:
     steps: tuple[KeptStep, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Heard:
     """model.Progress; `plan` is left out where it is the step's last one."""
 
@@ -82,7 +82,7 @@ class Heard:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ended:
     """They are gone through, or that ended by `failure`."""
 

@@ -5,11 +5,11 @@ None holds a secret: where a command needs one, its text says where that comes f
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from difflib import unified_diff
 from enum import StrEnum
 from typing import Protocol
 
+from walconsole.domain.records import record
 from walconsole.errors import WalconsoleError
 
 
@@ -29,7 +29,7 @@ class Where(StrEnum):
     HERE = "here"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """One command as an operator could type it, to do by hand what the step does.
 
@@ -41,7 +41,7 @@ class Command:
     user: str = "root"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileChange:
     """A file on the droplet. `before` None: there is none yet; `after` None: it is taken away.
 
@@ -66,7 +66,7 @@ class FileChange:
         return tuple(unified_diff(before, after, old, new, lineterm=""))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """What a step would do, complete before anybody is asked.
 
@@ -93,7 +93,7 @@ class FactState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fact:
     """One thing that was looked at: `label` in a word or two, `value` as it is, `remedy` if one is needed."""
 
@@ -112,7 +112,7 @@ class CheckState(StrEnum):
     LATER = "later"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Check:
     """What a step found. `summary` is one line; BLOCKED has why in it, and what to do in `remedy`."""
 
@@ -122,21 +122,21 @@ class Check:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ran:
     """This command starts now."""
 
     command: Command
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Printed:
     """A line that a command printed, or that tells what happens."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Waiting:
     """Something takes its time: for how long already, and for how long it is waited for, in seconds."""
 
@@ -145,7 +145,7 @@ class Waiting:
     limit_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Moving:
     """Something goes on for `for_s` by now; `done` of `total` bytes of it, `rate` a second, `left_s` to go.
 
@@ -167,7 +167,7 @@ class Moving:
         return min(1.0, self.done / self.total)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Proved:
     """Something was looked at, and is as it shall be."""
 
@@ -186,7 +186,7 @@ class ChangeKind(StrEnum):
     RESTART = "restart"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """One thing on the outside that a step is about to change, told *before* it does.
 
@@ -203,7 +203,7 @@ class Change:
     at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Changing:
     """A change is about to be made; whoever runs the step records it before the step goes on."""
 
@@ -273,7 +273,7 @@ class Record(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Question:
     """What a gate asks: shall `step` do what `plan` says? `undoing` asks about taking it back.
 
@@ -338,7 +338,7 @@ FOLLOWS: Mapping[str, str] = {
 """Steps that have nothing to do until another one was done: by that one's id, where both are run."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Progress:
     """One piece of news of one step; what it is not about is None. `at` is seconds since the epoch.
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from walconsole.domain.facts.endpoint_reach import Reach
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.domain.records import record
 from walconsole.domain.store.access_keys import KeyPair, MadeKey
 from walconsole.domain.store.grants import KeyGrant
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
@@ -92,7 +93,7 @@ class Claim(Protocol):
 Sleep = Callable[[float], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Production:
     """Where production runs, as a site sees it that is another host: `site` is the droplet's own.
 

@@ -3,9 +3,9 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from walconsole.domain.facts.base_backups import BackupSession
+from walconsole.domain.records import record
 from walconsole.domain.recovery.running import BackupRunStatus, end_words
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.backup_runs import SCRIPT
@@ -43,7 +43,7 @@ _NOT_OURS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Target:
     """What is to be ended: the script's run, or a session of somebody else's."""
 

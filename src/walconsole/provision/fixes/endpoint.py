@@ -2,10 +2,10 @@
 
 import shlex
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.records import record
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import os_user, status_of
 from walconsole.provision.droplet.files import whose
@@ -33,7 +33,7 @@ END { exit !done }
 """awk: the section and its endpoint come as the first two lines of its input, then the configuration."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Wrong:
     """A section of rclone's configuration, with the endpoint that it has and the one it shall have."""
 

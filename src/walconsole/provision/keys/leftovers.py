@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from walconsole.domain.records import record
 from walconsole.domain.store.access_keys import SpacesKey
 from walconsole.domain.store.temporary_keys import LONGEST_LAG_S, LedgerEntry, kind_of, parse
 from walconsole.domain.units import duration_text
@@ -156,7 +157,7 @@ _READS_BACK = 5
 _PAUSE_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Leftover:
     """A temporary key that nobody uses. `access_keys` are those of that name at the API, none if it has none.
 

@@ -1,7 +1,6 @@
 """What carries one segment into the copies that lack it, and what it tells of that."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
@@ -9,6 +8,7 @@ from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.mending import Mend, Source
 from walconsole.domain.archive.stored_form import StoredAs, stored_beside
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.wal import Segment
 from walconsole.observe.bucket.locate import locate
 from walconsole.provision.engine.model import Command, Event
@@ -26,7 +26,7 @@ class Carried(IntEnum):
     THERE = 5
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unusable:
     """That source is not the segment, or could not be read."""
 
@@ -34,7 +34,7 @@ class Unusable:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Brought:
     """What became of the segment in that copy: its key, or why it is not there."""
 

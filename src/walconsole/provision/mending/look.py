@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from shlex import quote
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from walconsole.domain.archive.stored_form import PACKED
 from walconsole.domain.archivers.folders import archive_folders
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, BucketTarget
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.mending import Stretch, copies_lacking, expected_page
 from walconsole.domain.standing.whose import writing
@@ -44,7 +45,7 @@ SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_curr
 FROM pg_control_checkpoint()"""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MendLook:
     """What was found. `why_not` says why nothing can be planned, empty where it can.
 

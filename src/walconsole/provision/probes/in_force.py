@@ -1,16 +1,16 @@
 """What the server's archive command in force uses: where it writes, by which rclone configuration."""
 
-from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.domain.archivers.command_words import Target, configs_of, programs_of, targets_of
+from walconsole.domain.records import record
 from walconsole.provision.droplet.commands import archive_command_in_force, os_user, status_of
 from walconsole.provision.engine.site import Site
 
 _SCRIPT_LIMIT = 65_536
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InForce:
     """`command` is the setting (empty: none), `text` that and the scripts that it names."""
 

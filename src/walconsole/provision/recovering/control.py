@@ -1,9 +1,9 @@
 """How the old server, and the one that takes its place, are stopped and started on this host."""
 
-from dataclasses import dataclass
 from shlex import join, quote
 
 from walconsole.domain.profile import ClusterName
+from walconsole.domain.records import record
 from walconsole.domain.recovery.recover_state import RecoveryState
 from walconsole.provision.droplet.commands import os_user, programs, status_of
 from walconsole.provision.droplet.survey import Survey
@@ -15,7 +15,7 @@ _PROGRAMS = "sed -n '1s/^\\([^ ]*\\)\\/postgres .*/\\1/p' {data}/postmaster.opts
 """The folder of the programs by which it was started last (postmaster.c, CreateOptsFile)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OldServer:
     """The server that the profile names. `stop` and `start` are None where nothing is known that does it.
 

@@ -1,9 +1,9 @@
 """Where pgBackRest finds the cluster: once a new place is in force, its configuration must name that."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from shlex import join, quote
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.by_tool import ClusterPlace, own_places, read_place
 from walconsole.domain.recovery.recover_state import RecoveryState
 from walconsole.errors import BlockedError, ProvisionError
@@ -39,7 +39,7 @@ END {{ exit !done }}
 """awk: the stanza, a word, the lines that it gets and an empty one come first, then the configuration."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfiguredPlace:
     """The configuration at `path`: where the cluster lies by its section `stanza`, and where it does."""
 

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.profile import BucketRole, BucketTarget
+from walconsole.domain.records import record
 from walconsole.domain.recovery.doubts import Lock
 from walconsole.domain.recovery.expiry import CopyExpiry
 from walconsole.domain.recovery.going import CopyKeys, WalKeys
@@ -17,7 +17,7 @@ from walconsole.provision.engine.site import Site
 from walconsole.provision.retention.archive_lock import ArchiveLock
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Look:
     """What was found at `at` (seconds since the epoch); `found` None: there is no rule.
 

@@ -6,10 +6,10 @@ grant on a bucket can be given by its owner alone.
 """
 
 import asyncio
-from dataclasses import dataclass
 from enum import StrEnum
 
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.records import record
 from walconsole.domain.store.answers import Meaning
 from walconsole.errors import KeyServiceError, ObjectStoreError
 from walconsole.provision.engine.model import Change, ChangeKind
@@ -28,7 +28,7 @@ class Standing(StrEnum):
     UNREACHABLE = "unreachable"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BucketState:
     """One copy's bucket; `why` says from what that is known, or why it is not. `readable`: by our own key."""
 

@@ -1,9 +1,9 @@
 """What a drill would take, asked of the droplet; and what drills left in a copy, by the profile's key."""
 
-from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup, Unreadable
 from walconsole.domain.recovery.drill_plan import Room, Sizes, room, segments_between
 from walconsole.domain.recovery.drill_result import (
@@ -26,7 +26,7 @@ FROM pg_database"""
 _NEWEST = 8
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DrillNeeds:
     """What a drill of a backup takes now: room on its disk, and so many segments to replay."""
 

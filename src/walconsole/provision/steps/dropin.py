@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from shlex import quote
 
 from walconsole.domain.archivers.tools import recognise
 from walconsole.domain.profile import Engine
+from walconsole.domain.records import record
 from walconsole.droplet.choices import DropletChoices, WalLevel
 from walconsole.droplet.files import dropin_file
 from walconsole.droplet.names import names_of
@@ -59,7 +60,7 @@ OURS = ("archive_mode", "archive_command", "archive_timeout")
 _INCLUDE = "include_dir = 'conf.d'\t\t# added by walconsole: its drop-in lies there\n"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """What the step aims at: the files that differ, and what ALTER SYSTEM set before and must go."""
 

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.records import record
 from walconsole.domain.store.access_keys import SpacesKey
 from walconsole.domain.store.grants import (
     FULL_ACCESS,
@@ -42,7 +42,7 @@ from walconsole.provision.engine.site import Site
 _WITHOUT_API = "export the API's token (spaces_key:read and spaces_key:update), or give the grants by hand"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Use:
     """One key of the droplet's, and the buckets that it shall write to."""
 
@@ -51,7 +51,7 @@ class Use:
     buckets: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wish:
     """What a key has, and what it shall have."""
 

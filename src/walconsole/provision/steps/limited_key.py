@@ -3,10 +3,10 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.records import record
 from walconsole.domain.store.access_keys import KeyPair, MadeKey, SpacesKey
 from walconsole.domain.store.answers import NOT_ACTIVE
 from walconsole.domain.store.grants import KeyGrant, may_write, with_readwrite
@@ -51,7 +51,7 @@ END { exit ids < count || keys < count || !count }
 """awk: the pair and the sections come as the first three lines of its input, then the configuration."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Exchange:
     """`old` is replaced, in the sections of `use`, by a key with `grants`."""
 

@@ -1,12 +1,11 @@
 """What a look at the base backups of one copy found, whoever writes them."""
 
-from dataclasses import dataclass
-
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BackupLook:
     """What one copy holds. `backup` is its newest complete one of this cluster, with the WAL that it needs.
 

@@ -1,11 +1,12 @@
 """What the rclone configuration, the keys API and the buckets mean for provisioning: facts. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from walconsole.domain.profile import BucketTarget, Profile, spaces_endpoint
+from walconsole.domain.records import record
 from walconsole.domain.store.access_keys import SpacesKey
 from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.store.temporary_keys import PREFIX
@@ -43,7 +44,7 @@ _UNTRIED: Mapping[Scope, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyFacts:
     """What the keys API told. `problem` is why it could not be asked, `remedy` what to do then.
 
@@ -56,7 +57,7 @@ class KeyFacts:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BucketLook:
     """What a bucket holds under its target's prefix, as far as its first page tells.
 

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.domain.profile import BucketRole, BucketTarget
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import archive_command
@@ -47,7 +47,7 @@ _RECYCLED = 3
 _SWITCH = "SELECT pg_walfile_name(pg_create_restore_point('walconsole proof')), pg_switch_wal()"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Counters:
     """pg_stat_archiver, with how old the last success is against the server's start."""
 

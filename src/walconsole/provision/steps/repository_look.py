@@ -7,10 +7,11 @@ archive.info and backup.info are INI files with JSON values (src/info/info*.c); 
 import json
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from walconsole.domain.archive.layouts import archived_name, split_key
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable
 from walconsole.domain.recovery.hostile import LONGEST_LIST
 from walconsole.domain.recovery.pgbackrest import LABEL, read_pgbackrest
@@ -29,7 +30,7 @@ _MOST_READ = 20
 """Backups whose manifest is asked for, the newest first."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StanzaLook:
     """A stanza's archive.info: whose it is. `folder` is where its segments lie, relative to the prefix.
 

@@ -6,11 +6,11 @@ connection is back, by the next session if need be.
 
 import base64
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from shlex import quote
 
+from walconsole.domain.records import record
 from walconsole.errors import ProvisionError, ShellError, SshError
 from walconsole.observe.host.host_script import compact
 from walconsole.observe.host.invocation import as_user
@@ -29,7 +29,7 @@ _SIZE = "wc -c <"
 _FROM = 'tail -c +"$((size + 1))" -- '
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Control:
     """How the server is started and restarted on this host, as an operator types it."""
 
@@ -37,7 +37,7 @@ class Control:
     start: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """How a restart ended: `restarted`, `unchanged`, `rolled-back` or `down`.
 

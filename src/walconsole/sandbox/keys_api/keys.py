@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from walconsole.domain.records import record
+
 _ALPHABET = string.ascii_uppercase + string.digits
 LIMIT = 200
 """Keys per account (DigitalOcean's Spaces limits)."""
@@ -18,7 +20,7 @@ FULL_ACCESS = "fullaccess"
 PERMISSIONS = ("read", "readwrite", FULL_ACCESS, "")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Grant:
     """A bucket and what may be done in it; full access has no bucket."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 
+from walconsole.domain.records import record
 from walconsole.errors import SandboxError
 from walconsole.sandbox.host.others import run_pgbackrest
 from walconsole.sandbox.host.postgres import SEGMENT_MB
@@ -66,7 +67,7 @@ _LOOK_EVERY_TICKS = 60
 _NAMED_BACKUP_SINCE = 150000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Load:
     """Writes through the sandbox's socket."""
 

@@ -1,8 +1,9 @@
 """Scenarios as data: in which state the droplet is shown, and how it gets there."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
+from walconsole.domain.records import record
 from walconsole.sandbox.keys_api.keys import Grant
 
 NAME = "demo"
@@ -28,14 +29,14 @@ class Archiver(StrEnum):
         return self is not Archiver.OURS
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WriteSegments:
     """Write that many segments at once: a little WAL and a switch each."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WaitUntil:
     """Wait until `sql`, over pg_stat_archiver and the write position, is true. `what` is shown."""
 
@@ -43,62 +44,62 @@ class WaitUntil:
     sql: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RevokeGrants:
     """Take the WAL buckets' grants from the application's key; it keeps the one on its assets."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Throttle:
     """Have each transfer of the droplet's rclone wait so many seconds first, as over a slow network."""
 
     delay_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verify:
     """Run the verifier once, as its schedule does."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BaseBackup:
     """Take one by the installed script, as its schedule does; `meanwhile` is done while it runs."""
 
     meanwhile: "tuple[WaitUntil | Verify, ...]" = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AgeBackup:
     """Let the base backup in both regions be so many days older, by its name and by its own account."""
 
     days: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LoseOfBackup:
     """Delete an object of the base backup in both regions."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DamageBackup:
     """Change one byte of an object of the base backup in both regions: no listing tells."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Drill:
     """Make a restore drill by the installed script, as somebody does once a week; it may fail."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LoseWalOfBackup:
     """Delete the WAL that the base backup needs, and all before it, from both regions."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LoseSegments:
     """Delete what was archived from the buckets: positions counted from the oldest segment."""
 
@@ -106,14 +107,14 @@ class LoseSegments:
     dr: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetInFile:
     """Let a file that is read after the drop-in set these, and reload."""
 
     settings: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sql:
     """Run statements as the superuser."""
 
@@ -127,7 +128,7 @@ class Target(StrEnum):
     RCLONE = "rclone's configuration"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mode:
     """Give one of them another mode."""
 
@@ -135,17 +136,17 @@ class Mode:
     mode: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BreakEndpoint:
     """Have rclone's configuration name an address at which nothing listens."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LabelledBackup:
     """Begin and end a base backup that somebody copies by hand: its label is archived with the WAL."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PgBackRest:
     """Run pgBackRest with these words."""
 
@@ -174,7 +175,7 @@ Act = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scenario:
     """`archiving`: the drop-in that archives is in the live configuration; else it is only in the dead one.
 

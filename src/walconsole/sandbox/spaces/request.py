@@ -13,13 +13,13 @@ import hmac
 import re
 import secrets
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote
 from xml.sax.saxutils import escape
 
+from walconsole.domain.records import record
 from walconsole.sandbox.http11 import Headers, Request
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
@@ -27,7 +27,7 @@ _TIME = "%Y%m%dT%H%M%SZ"
 _FIELD = re.compile(r"(Credential|SignedHeaders|Signature)=([^,\s]+)")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Claim:
     """What a request claims: by which key it was signed, when, over what.
 
@@ -152,7 +152,7 @@ _ON_OBJECT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """A path-style target taken apart. `path` is still encoded, bucket, key and query are not."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from walconsole.domain.archive.comparison import Lacking, lacking
 from walconsole.domain.archive.growth import Growth, compression, growth
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FoundGap:
     """A gap in one copy or, with the same ends, in both. `first` and `last` are segment numbers."""
 
@@ -66,7 +67,7 @@ class FoundGap:
         return self.last - self.first + 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArchivePicture:
     """Both copies, None where a bucket was not read. `span` has the first and last segment number of all.
 

@@ -20,6 +20,7 @@ from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.archive.times import age_s
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.units import bytes_text, whole_duration_text
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, WalNameKind
 from walconsole.ui.board.content import Line, Span, Tone
@@ -35,7 +36,7 @@ class Presence(StrEnum):
     UNKNOWN = "n/a"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Meaning:
     """What a key says: `name` as PostgreSQL wrote it, None for what no archiver wrote.
 

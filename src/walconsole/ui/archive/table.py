@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from walconsole.domain.archive.times import age_s
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.units import age_text
 from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, clock_text, pad, wrapped
@@ -27,7 +27,7 @@ _RANK = {Tone.CRITICAL: 0, Tone.WARNING: 1}
 _NOT_WRONG = 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KnownArchive:
     """All that the rows are made from. `measured` is what zstd made of samples, or why that is not known."""
 

@@ -4,12 +4,12 @@ A pane is a pure function from a `View` to a `Content`. Colour is decided by the
 and every tone that means a state comes with a sign or a word in the text itself.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.incidents.model import IncidentLog
+from walconsole.domain.records import record
 from walconsole.domain.standing.model import Diagnosis, Level
 from walconsole.ui.board.glyphs import ASCII, UNICODE, Glyphs
 
@@ -50,7 +50,7 @@ class Spot(NamedTuple):
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """One row. `entry` names its explanation, `label` and `value` are what is exported and copied.
 
@@ -71,7 +71,7 @@ class Line:
         return "".join(span.text for span in self.spans)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stamp:
     """Where a pane's numbers come from and how old they are, in seconds (None: never read).
 
@@ -86,7 +86,7 @@ class Stamp:
     dead: str = "unread"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Content:
     """A pane's picture: its stamps, its rows, and one line that stands for it while it is folded.
 
@@ -103,7 +103,7 @@ class Content:
     first: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class View:
     """What a pane renders from: the snapshot and its diagnosis, the time, its width, the signs.
 

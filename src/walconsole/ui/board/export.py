@@ -7,11 +7,11 @@ import io
 import json
 import os
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.operator_files.places import places
 from walconsole.operator_files.private import make_private, write_new
@@ -31,7 +31,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]\d+(?:\.\d+)?(?: [A-Za-z%/]+)?")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Export:
     """The files to write: a stem, and a text for each suffix."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from walconsole.domain.facts.observed import CatalogueFacts, ConfigFile, ConfigFiles, FileRole
@@ -12,6 +12,7 @@ from walconsole.domain.pgconf.reader import fold, statements
 from walconsole.domain.pgconf.resolution import Chain, Origin, Resolution, State
 from walconsole.domain.pgconf.running import resolve_all
 from walconsole.domain.pgconf.tree import ConfigTree, FileContent, Obstacle
+from walconsole.domain.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _FIRST = {name: rank for rank, name in enumerate(ARCHIVE_SETTINGS)}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeadLine:
     """A line of a file that is never read: it sets `name`, to no effect."""
 
@@ -29,7 +30,7 @@ class DeadLine:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigurationPicture:
     """`alone` says why no server confirms it, empty while one does.
 

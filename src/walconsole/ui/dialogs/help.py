@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, ClassVar
@@ -12,6 +11,7 @@ from rich.text import Text
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.mode import page_text, sections
 from walconsole.ui.board.catalogue import PaneSpec
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # -- What each row means: read from explanations.toml when somebody asks.
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Explanation:
     """One row: what it means, where it comes from, when to worry (empty: never)."""
 

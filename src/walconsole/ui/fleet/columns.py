@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from walconsole.domain.fleet.order import Grouping
+from walconsole.domain.records import record
 from walconsole.domain.recovery.words import moment_text
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import bytes_text, duration_text
@@ -31,7 +31,7 @@ STAY = 4
 """So many columns stay, however narrow the terminal is."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """`width` in cells; `number`: it lines up at its right. `key` is what it is sorted by."""
 
@@ -171,7 +171,7 @@ def group_of(view: ListView) -> Grouping:
     return next((each for each in Grouping if each.value == view.group), Grouping.NONE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layout:
     """The columns that are shown with their widths in cells, and what is left for the verdict's sentence."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import Completeness, Writer
 from walconsole.domain.recovery.held import StopKind
 from walconsole.domain.recovery.words import moment_text
@@ -33,7 +33,7 @@ _LEAST_LAST = 24
 _SHORT = {StopKind.SEGMENT_MISSING: "hole", StopKind.SEGMENT_DAMAGED: "damaged"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Column:
     """`rank`: the higher, the sooner it goes where there is no room. `number`: it lines up at its right."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from walconsole.domain.moments.words import (
     time_text,
     what_text,
 )
+from walconsole.domain.records import record
 from walconsole.domain.standing.model import Level
 from walconsole.domain.units import count_text, duration_text, plural
 from walconsole.domain.wal import format_lsn
@@ -45,7 +45,7 @@ MOST_SHOWN = 1_000
 HOW = "T asks for a time (UTC), such as 14:02 or 2026-11-29 14:02 30min: what happened around it is then read"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MomentPicture:
     """`doing` says what is under way, `problem` why there is nothing; both empty where neither is. `about`
     filters, `everything` lists inserts and the like, too; `keeping`: targets with the event instead of before
@@ -126,7 +126,7 @@ def search_rows(picture: MomentPicture, width: int, glyphs: Glyphs) -> tuple[Lin
 # -- The events.
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Column:
     """`rank`: the higher, the sooner it goes where there is no room. `number`: it lines up at its right."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from walconsole.domain.archive.layouts import Layout
 from walconsole.domain.moments.events import Kind
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.records import record
 from walconsole.domain.recovery.doubts import made_at
 from walconsole.domain.recovery.time_strip import switch_times, time_span
 from walconsole.domain.recovery.words import not_taken_here
@@ -32,7 +32,7 @@ NAMES = {BucketRole.PRIMARY: "primary", BucketRole.DR: "DR"}
 TOGETHER = "together"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecoveryPicture:
     """`together` is what all copies are worth that the restore command reads, `alone` each without the other,
     of those that are wanted; None where it was not read to its end.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from walconsole.domain.records import record
 from walconsole.domain.recovery.recover_asked import command_line
 from walconsole.domain.recovery.recover_plan import plan_lines
 from walconsole.domain.standing.model import Level
@@ -29,7 +29,7 @@ LABEL = 13
 NOTHING_HAPPENED = "not said: M finds what happened when, and takes the moment just before it"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecoverPicture:
     """`state` is where a recovery stands on the droplet, None where it was not read: `unread` says why."""
 
