@@ -521,6 +521,16 @@ def test_of_the_installed_script_only_its_variables_are_read(monkeypatch: pytest
     assert max(len(text) for text in read) < 100
 
 
+def test_lines_with_nothing_and_with_comments_end_no_other_command() -> None:
+    """A script of three megabytes of them took seconds, three times."""
+    plain = shell_words.tokens("a\ncat <<E\n\n# in it\nE\nb # c\nd")
+    spaced = shell_words.tokens("a\n\n  # one\n\t\r\n#\ncat <<E\n\n# in it\nE\n \n# two\nb # c\n\n#d\n  d")
+    assert spaced == plain
+    lines = [token.line for token in spaced if isinstance(token, shell_words.Word)]
+    assert lines == [1, 6, 6, 12, 15]
+    assert shell_words.tokens("a\n  # at the end")[1:] == [shell_words.Operator("\n")]
+
+
 def test_the_installed_script_has_both_copies() -> None:
     files = {"/usr/local/bin/acme-pg-archive": OURS, "/etc/rclone-acme.conf": SP + SP.replace("[sp]", "[dr]")}
     found = Host(files).find_out(Settings('/usr/local/bin/acme-pg-archive "%p" "%f"'))

@@ -17,6 +17,8 @@ _OPERATORS = (
     ";", "&", "|", "(", ")", "\n", "<", ">",
 )  # fmt: skip
 _OPERATOR = re.compile("|".join(map(re.escape, _OPERATORS)))
+_EMPTY_LINES = re.compile(r"(?:[ \t\r]*+(?:#[^\n]*+)?\n)*+")
+"""Behind the end of a line: lines with nothing, and with a comment alone. They end no other command."""
 REDIRECTIONS = frozenset({"<<<", "<<-", "&>>", "<<", ">>", ">|", "<>", "<&", ">&", "&>", "<", ">"})
 _ESCAPED_IN_QUOTES = '$`"\\\n'
 _CLOSING = {"(": ")", "{": "}"}
@@ -152,6 +154,8 @@ class _Lexer:
                 self._heredoc_next = operator in ("<<", "<<-")
                 if operator == "\n":
                     self._skip_heredocs()
+                    if lines := _EMPTY_LINES.match(self._text, self._at):
+                        self._at = lines.end()
             else:
                 word = self._word()
                 if self._at < len(self._text) and self._text[self._at] in "<>" and word.text.isdigit():
