@@ -1,5 +1,7 @@
 """A base backup while things break: never half a backup for a reader, and nothing left after the next run."""
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -141,6 +143,46 @@ def test_where_one_part_of_the_pipe_is_killed_there_is_no_backup(backups: Backup
     assert running.returncode == 1
     assert "ended with" in said
     assert backups.complete == before
+    backups.assert_nothing_left()
+
+
+KNOWN = hashlib.sha256(b"abc").hexdigest()
+OPENSSL = {
+    "as it is": ('exec /usr/bin/openssl "$@"\n', 0, ""),
+    "absent": ("exit 127\n", 0, ""),
+    "wrong": ("cat >/dev/null; echo 00 '*stdin'\n", 0, ""),
+    "wrong of a large file": (
+        f'said=$(/usr/bin/openssl "$@"); case $said in {KNOWN}*) ;; '
+        '*) said=$(echo "$said" | tr 0-9 1-90) ;; esac; echo "$said"\n',
+        1,
+        " is not what the manifest says",
+    ),
+    "killed in mid-file": (
+        f'[ "$(head -c 4 | tr -d "\\0")" = abc ] || kill -9 $$; echo "{KNOWN} *stdin"\n',
+        1,
+        "ended with",
+    ),
+}
+"""Scripts of that name with the status and the words: what it says of `abc` decides whether it is asked."""
+
+
+@pytest.mark.parametrize("how", OPENSSL)
+def test_whoever_sums_a_large_file_it_is_compared_with_the_manifest(backups: Backups, how: str) -> None:
+    text, status, words = OPENSSL[how]
+    large = "SELECT string_agg(md5(i::text), '') AS text FROM generate_series(1, 200000) i"
+    backups.server.sql(f"CREATE TABLE IF NOT EXISTS large AS {large}")
+    backups.server.sql("ALTER TABLE large ALTER text SET STORAGE EXTERNAL")
+    backups.server.sql(f"TRUNCATE large; INSERT INTO large {large}")
+    before = backups.complete
+    ended = backups.take(backups.render(CHOICES, "summed", backups.tools(openssl=text)))
+    assert (ended.status, words in ended.stderr) == (status, True), ended.stderr
+    if status:
+        assert backups.complete == before
+    else:
+        (identity,) = backups.complete[0] - before[0]
+        said = json.loads(backups.primary.get(identity, "backup.json"))
+        body = backups.primary.get(identity, "base.tar.zst")
+        assert said["objects"][0]["sha256"] == hashlib.sha256(body).hexdigest()
     backups.assert_nothing_left()
 
 

@@ -12,10 +12,10 @@ from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoic
 from walconsole.droplet.filling import cluster_choice, copies, fill_in, filled, psql_options, script, template
 from walconsole.droplet.names import names_of
 
-_BACKUP_PARTS = ("telling", "alone", "storing", "building", "streaming", "proving")
+_BACKUP_PARTS = ("telling", "alone", "hashing", "storing", "building", "streaming", "proving")
 """Templates of which the base backup's script consists besides, by the name of their place."""
 
-_RESTORING_PARTS = ("phases", "drill_lock", "drill_files", "drill_server")
+_RESTORING_PARTS = ("phases", "drill_lock", "hashing", "drill_files", "drill_server")
 _DRILL_PARTS = (
     *_RESTORING_PARTS,
     "drill_reading",

@@ -26,6 +26,8 @@ set -u
 
 @RECIPIENTS_FAULT@
 
+@HASHING@
+
 @STORING@
 
 @BUILDING@
@@ -208,7 +210,7 @@ wishes "$@"
 as_owner "$@"
 needs psql zstd perl rclone timeout flock
 [ -z "$recipients" ] || needs age
-perl -MDigest::SHA -e 0 2>/dev/null || fail 2 "perl has no Digest::SHA: install all of perl"
+perl -MDigest::SHA -MIPC::Open2 -e 0 2>/dev/null || fail 2 "perl has no Digest::SHA: install all of perl"
 reads "$config"
 alone
 why=${recipients:+$(recipients_fault "$recipients")}

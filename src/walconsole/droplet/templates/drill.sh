@@ -27,6 +27,8 @@ set -u
 
 @DRILL_LOCK@
 
+@HASHING@
+
 @DRILL_FILES@
 
 @DRILL_SERVER@

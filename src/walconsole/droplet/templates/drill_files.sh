@@ -126,7 +126,7 @@ bring() {
             { known_by "$temp/tee" tee /dev/fd/3; note tee $?; } |
             { opened "$1" 2>"$temp/said.zstd"; note zstd $?; } 3>&- |
             { umask 027; tar -x -f - -C "$2" 2>"$temp/said.tar"; note tar $?; } 3>&- >/dev/null
-    } 3>&1 | { sha256sum >"$temp/sum"; note sha256sum $?; }
+    } 3>&1 | { hashed >"$temp/sum"; note sha256sum $?; }
     parts='sha256sum rclone tee zstd tar' object=${target}base/$1/$(packed "$1")
     case $object in *.age) parts="$parts age" ;; esac
     for part in $parts; do

@@ -1,15 +1,30 @@
-use strict; use warnings; use Digest::SHA;
-my ($temp, $segment_bytes, $upon) = @ARGV;    # upon: timeline and start of what an incremental one builds upon
-binmode STDIN;
+use strict; use warnings; use Digest::SHA; use IPC::Open2;
+my ($temp, $segment_bytes, $upon, $fast) = @ARGV;    # upon: timeline and start of what an incremental one builds upon
+binmode $_ for *STDIN, *STDOUT;
+fcntl $_, 1031, 1 << 20 for *STDIN, *STDOUT;    # F_SETPIPE_SZ, where the system knows it: fewer and larger pieces
 
-sub get {    # so many bytes, handed on piece by piece
+sub put {    # all of it; print would do so in pieces of 8 KiB
+    my ($to, $piece, $done) = (@_, 0);
+    $done += syswrite($to, $piece, length($piece) - $done, $done) // die "what was read cannot be handed on: $!\n"
+        while $done < length $piece;
+}
+
+my ($held, $at) = ("", 0);    # what was read, and how far it was taken
+sub more {    # the next of the tar, which is handed on as it is; false at its end
+    my $got = sysread STDIN, $held, 262144;
+    die "cannot read: $!\n" unless defined $got;
+    put(*STDOUT, $held) if $got;
+    $at = 0;
+    return $got;
+}
+sub get {    # so many bytes, piece by piece
     my ($left, $take) = @_;
     while ($left > 0) {
-        my $got = read(STDIN, my $piece, $left < 262144 ? $left : 262144);
-        die "cannot read: $!\n" unless defined $got;
-        die "the tar is cut off\n" unless $got;
+        $at < length $held or more() or die "the tar is cut off\n";
+        my $piece = substr $held, $at, $left;
         $take->($piece);
-        $left -= $got;
+        $at += length $piece;
+        $left -= length $piece;
     }
 }
 sub whole { my $all = ""; get($_[0], sub { $all .= $_[0] }); return $all }
@@ -20,6 +35,24 @@ sub size_of {
     my $size = 0;
     $size = $size * 256 + $_ for unpack "C*", substr($field, 1);
     return $size;
+}
+
+# Of a file: takes its pieces, and has its SHA-256 when it is called with none. What is large goes to OpenSSL, where that
+# is faster, in a process of its own.
+sub digest {
+    my ($size) = @_;
+    my $own = Digest::SHA->new(256);
+    return sub { return @_ ? $own->add($_[0]) : $own->hexdigest } unless $fast and $size >= 4 << 20;
+    my $pid = open2(my $said, my $sent, qw(openssl dgst -sha256 -r));
+    binmode $sent;
+    return sub {
+        return put($sent, $_[0]) if @_;
+        close $sent or die "openssl cannot be asked: $!\n";
+        my ($sum) = (<$said> // "") =~ /^([0-9a-f]{64}) /;
+        waitpid $pid, 0;
+        die "openssl ended with $?\n" if $? or not defined $sum;
+        return $sum;
+    };
 }
 
 my (%found, %kept, $bytes);
@@ -34,22 +67,23 @@ while (1) {
     next if $type =~ /[25]/;
     die "$name is in the tar as type $type\n" unless $type =~ /[0\0]/;
     die "$name is in the tar twice\n" if exists $found{$name};
-    my $digest = Digest::SHA->new(256);
+    my $digest = digest($size);
     my $keep = $name =~ /^backup_(label|manifest)$/;
     $kept{$name} = "" if $keep;
     my ($part, $begins) = ($name =~ m{(^|/)INCREMENTAL\.[^/]*$}, "");
     get($size, sub {
-        $digest->add($_[0]);
+        $digest->($_[0]);
         $kept{$name} .= $_[0] if $keep;
         $begins .= substr $_[0], 0, 4 if $part and length $begins < 4;
     });
     die "$name is in the tar, and this is a full backup\n" if $part and not $upon;
     die "$name does not begin as what changed of a file does\n" if $part and unpack("L", $begins) != 0xd3ae1f0d;
     whole(-$size % 512);
-    $found{$name} = "$size " . $digest->hexdigest;
+    $found{$name} = "$size " . $digest->();
     $bytes += $size;
 }
-while (my $got = read(STDIN, my $rest, 65536)) { die "something follows the tar's end\n" if $rest =~ /[^\0]/ }
+do { die "something follows the tar's end\n" if substr($held, $at) =~ /[^\0]/ } while more();
+close STDOUT or die "what was read cannot be handed on: $!\n";
 
 my $manifest = $kept{backup_manifest};
 die "the tar has no backup_manifest: the backup did not come to its end\n" unless defined delete $found{backup_manifest};
@@ -101,6 +135,5 @@ sub save {
 }
 save("backup_manifest", $manifest);
 save("segments", map { "$_\n" } @segments);
-print "timeline $timeline\nstart_lsn $start\nstart_wal $first\nstop_lsn $stop\nstop_wal $segments[-1]\n";
-print "checkpoint_lsn $checkpoint\nfiles $files\nbytes $bytes\n";
-close STDOUT or die "$temp/facts cannot be written: $!\n";
+save("facts", "timeline $timeline\nstart_lsn $start\nstart_wal $first\nstop_lsn $stop\nstop_wal $segments[-1]\n",
+    "checkpoint_lsn $checkpoint\nfiles $files\nbytes $bytes\n");

@@ -1,9 +1,9 @@
 # -- That what is stored is the backup.
 
-# examine: the tar on standard input against the manifest, its last member. Leaves backup_manifest, `facts`, a line
-# NAME VALUE for each, and `segments`, the WAL that the backup needs.
+# examine: the tar on standard input against the manifest, its last member, handed on as it is. Leaves backup_manifest,
+# `facts`, a line NAME VALUE for each, and `segments`, the WAL that the backup needs.
 examine() {
-    perl -e "$(examining)" "$temp" "$segment_bytes" "${upon:+$(cat "$temp/upon_start")}" >"$temp/facts" 2>"$temp/said.comparison"
+    perl -e "$(examining)" "$temp" "$segment_bytes" "${upon:+$(cat "$temp/upon_start")}" "$openssl" 2>"$temp/said.comparison"
 }
 
 examining() {
@@ -20,10 +20,11 @@ read_once() {
         { sent cat "$target$folder$object" 2>"$temp/said.$role"; note "read_$role" $?; } |
             { tee /dev/fd/5; note "read_tee_$role" $?; } |
             { $check >/dev/null 2>"$temp/said.unpacked" 5>&-; note "unpacked_$role" $?; }
-    } 5>&1 | sha256sum >"$temp/read_sum.$role"
+    } 5>&1 | hashed >"$temp/read_sum.$role"
 }
 
-# read_back: the copy's object is what was sent. Where it can be unpacked here, one copy is, to its end.
+# read_back: the copy's object is what was sent. Where it can be unpacked here, one copy is, to its end: zstd's own sum of
+# what went in is that of the tar whose end, and whose every file, was compared on its way.
 read_back() {
     code=$(cat "$temp/ended.$role" 2>/dev/null)
     [ "$code" = 0 ] || bad 1 "not stored in $target: what sends it ended with ${code:-no status}" || return
@@ -47,7 +48,7 @@ $(reason "${code:-137}" "$(cat "$temp/said.$role")")" || return
     printf '%s\n' "$answer" | sed -n "s/^$object;//p" >"$temp/bytes"
 }
 
-unpacked() { { zstd -q -dc && echo 0 >&3; } 3>"$temp/unpacked" | tar -t -f - && [ -s "$temp/unpacked" ]; }
+unpacked() { zstd -q -t; }
 
 # absent: which of `segments` the copy has not, or not whole; fails where it cannot be asked.
 absent() {

@@ -37,6 +37,8 @@ set -u
 
 @DRILL_LOCK@
 
+@HASHING@
+
 @DRILL_FILES@
 
 @DRILL_SERVER@

@@ -11,13 +11,15 @@ dump() {
         2>"$temp/said.pg_basebackup"
 }
 
-# dump_or_end: where it fails, the uploads are ended before anything after it sees the stream's end, and takes what came
-# for the whole.
-dump_or_end() {
-    dump "$@" 4>&- 5>&- 6>&-
+# or_end PART COMMAND...: where it fails, the uploads are ended before anything after it sees the stream's end, and takes
+# what came for the whole.
+or_end() {
+    part_of_pipe=$1
+    shift
+    "$@" 5>&- 6>&-
     code=$?
-    note pg_basebackup $code
-    [ "$code" != 0 ] || return
+    note "$part_of_pipe" $code
+    if [ "$code" = 0 ] || ! (set -C; : >"$temp/ending") 2>/dev/null; then return; fi
     whys >"$temp/before"    # what went wrong with the copies by itself
     sending=$(cat "$temp"/sending.*)
     # shellcheck disable=SC2086  # words
@@ -51,7 +53,7 @@ send_to() {
     if [ "$send_mib_s" = 0 ]; then send; else send --bwlimit "${send_mib_s}M"; fi
 }
 
-# stream: pipes alone, so that where one part ends its neighbours see it. 4: to what compares; 5 and 6: to the copies.
+# stream: pipes alone, so that where one part ends its neighbours see it. 5 and 6: to the copies.
 stream() {
     object=base.tar.zst${recipients:+.age}
     if [ "$read_mib_s" = 0 ]; then set --; else set -- --max-rate="${read_mib_s}M"; fi
@@ -60,14 +62,12 @@ stream() {
     watching=$!
     {
         {
-            {
-                dump_or_end "$@" |
-                    { tee /dev/fd/4 5>&- 6>&-; note tee $?; } |
-                    { pack 4>&- 5>&- 6>&-; note zstd $?; } |
-                    { seal 4>&- 5>&- 6>&-; note age $?; } |
-                    { tee /dev/fd/5 /dev/fd/6 4>&-; note tee2 $?; } |
-                    { sha256sum 4>&- 5>&- 6>&-; note sum $?; } >"$temp/sent_sum"
-            } 4>&1 | { examine 5>&- 6>&-; note comparison $?; }
+            or_end pg_basebackup dump "$@" |
+                or_end comparison examine |
+                { pack 5>&- 6>&-; note zstd $?; } |
+                { seal 5>&- 6>&-; note age $?; } |
+                { tee /dev/fd/5 /dev/fd/6; note tee $?; } |
+                { hashed 5>&- 6>&-; note sum $?; } >"$temp/sent_sum"
         } 5>&1 | send_to primary 6>&-
     } 6>&1 | send_to dr
     kill "$watching" 2>/dev/null
@@ -102,9 +102,9 @@ judge_stream() {
         give_up 6 "$(plain "$(cat "$temp/said.pg_basebackup")")"
     fi
     whys=''
-    for each in pg_basebackup tee zstd age tee2 sum comparison; do
+    for each in pg_basebackup comparison zstd age tee sum; do
         code=$(cat "$temp/ended.$each" 2>/dev/null)
-        [ "$code" = 0 ] || whys="$whys${whys:+, }${each%2} ended with ${code:-no status (killed, or no room for it in $temp)}"
+        [ "$code" = 0 ] || whys="$whys${whys:+, }$each ended with ${code:-no status (killed, or no room for it in $temp)}"
     done
     [ -n "$whys" ] || return 0
     because=$(cat "$temp/before" "$temp/stood_still" "$temp/said.pg_basebackup" "$temp/said.comparison" 2>/dev/null)
