@@ -173,6 +173,8 @@ class Copy(Enum):
 
 _VERIFY_EVERY_S = 30.0
 _PATIENCE_S = 60.0
+_BEHIND_ALL_ELSE_S = 600.0
+"""For what gives way to all that runs on the machine beside it: a backup, a drill."""
 _SEGMENT = re.compile(r"[0-9A-F]{24}(\.zst|\.gz)?")
 
 
@@ -259,14 +261,15 @@ class Player:
         status("taking a base backup")
         script = backup_command(self.workspace, self.account)
         try:
-            await run([script, "--fast"], self.workspace.root, self.account)
+            await run([script, "--fast"], self.workspace.root, self.account, timeout_s=_BEHIND_ALL_ELSE_S)
         except SandboxError as error:
             status(f"no base backup was taken: {error.why}")
 
     async def _drill(self) -> None:
         """By the installed script, which tells what it found in the copies; its exit status is its alarm."""
         with contextlib.suppress(SandboxError):
-            await run([drill_command(self.workspace, self.account)], self.workspace.root, self.account)
+            script = drill_command(self.workspace, self.account)
+            await run([script], self.workspace.root, self.account, timeout_s=_BEHIND_ALL_ELSE_S)
 
     async def _spoil(self, act: AgeBackup | LoseOfBackup | LoseWalOfBackup | DamageBackup) -> None:
         """The newest base backup, through S3. There is none where the script could not take one."""
