@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.integration.failure_stage import LATE, Watched
+from tests.integration.failure_stage import LATE, Watched, stopped_archiver
 from tests.servers.fixtures import or_skip
 from tests.servers.programs import find_program
 from tests.servers.writer import write_script
@@ -40,6 +40,67 @@ async def test_a_script_that_takes_segments_away(console: Watched) -> None:
         assert console.diagnosis().verdict.level is Level.CRITICAL
     console.switch()
     await console.green("the setting taken back, and one more archived")
+
+
+@pytest.mark.failure_mode("archiver-held-still")
+async def test_an_archiver_that_somebody_stopped(console: Watched) -> None:
+    """A debugger that is left, a job that freezes: it says nothing, and nothing fails."""
+    with console.broken("SIGSTOP to the archiver's process"), stopped_archiver(console):
+        console.switch(2)
+        story = await console.root("archiver-held-still", evidence="stopped by a signal", within_s=20)
+        assert story.root.certainty is Certainty.PROVED
+        assert console.diagnosis().verdict.level is Level.CRITICAL
+        assert story.root.fixes[0].commands[1].startswith("kill -CONT ")
+    await console.green("SIGCONT")
+
+
+UNRUNNABLE = [
+    (
+        "a script with the line ends of Windows",
+        b"#!/bin/sh\r\nexec cp %p /nowhere\r\n",
+        "carriage return",
+        "sed -i",
+    ),
+    (
+        "a script whose interpreter is gone",
+        b"#!/opt/python2.7/bin/python\n",
+        "its interpreter /opt",
+        "head -n 1",
+    ),
+]
+
+
+@pytest.mark.failure_mode("command-not-executable")
+@pytest.mark.parametrize(("what", "text", "why", "fix"), UNRUNNABLE, ids=[one[0] for one in UNRUNNABLE])
+async def test_a_script_that_is_there_and_not_found(
+    console: Watched, what: str, text: bytes, why: str, fix: str
+) -> None:
+    """The shell says "not found" of the script: one story, of what keeps it from running, and no chmod."""
+    script = write_script(console.cluster, "unrunnable", "")
+    script.write_bytes(text)
+    with console.broken(what):
+        console.config(archive_command=f"{script} %p %f")
+        console.switch()
+        story = await console.root("command-not-executable", evidence=why, within_s=20)
+        assert story.root.certainty is Certainty.PROVED
+        assert story.root.fixes[0].commands[0].startswith(fix)
+        await console.until(lambda: "archiver-crash-loop" in console.chain(), "what follows", 20)
+        assert "command-not-found" not in console.rules()
+        assert "archiving works" not in console.diagnosis().verdict.text
+    await console.green("the setting taken back", within_s=40)
+
+
+@pytest.mark.failure_mode("silent-loss")
+async def test_a_blank_is_a_command_that_says_yes(console: Watched) -> None:
+    with console.broken("archive_command = ' '"):
+        console.config(archive_command=" ")
+        names = [console.switch() for _ in range(2)]
+        await console.root("silent-loss", within_s=20)
+        assert console.diagnosis().verdict.level is Level.CRITICAL
+    for name in names:
+        console.push(name)
+    console.observer.refresh()
+    await console.green("pushed by hand")
 
 
 @contextmanager

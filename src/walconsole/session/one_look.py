@@ -16,6 +16,7 @@ from walconsole.domain.standing.folders import is_in_folders
 from walconsole.domain.standing.newest import to_compare
 from walconsole.domain.standing.remedies import has_own_list, has_spool
 from walconsole.domain.standing.retention import is_judgeable
+from walconsole.domain.standing.unreachable import is_stopping
 from walconsole.domain.standing.unseen import unanswered
 from walconsole.operator_files.kept import KeptFiles, for_this_session
 from walconsole.ports import Clock, Observer
@@ -176,6 +177,8 @@ def _is_whole(snapshot: Snapshot, now: float, asked: bool = False) -> bool:
     """
     if not snapshot.whole or any(each.problem is None for each in unanswered(snapshot)):
         return False
+    if is_stopping(snapshot) and snapshot.command.freshness is Freshness.UNREAD:
+        return False  # what it waits for
     if is_in_folders(snapshot) and snapshot.folders.freshness is Freshness.UNREAD:
         return False
     if asked and snapshot.discovery.freshness is Freshness.UNREAD:

@@ -64,7 +64,7 @@ class Stores:
 
     Folders on the droplet are read through `beside`, a shell of their own. `environment`, `finding` as for
     `wiring.observe`; `segment_bytes` is the server's, None before it is known; `telling` takes
-    each request.
+    each request. `server_pid` is the server's first process, whose file systems a folder is looked for in.
     """
 
     def __init__(
@@ -77,9 +77,11 @@ class Stores:
         segment_bytes: Callable[[], int | None],
         telling: Telling = untold,
         rclone: RcloneConfig | None = None,
+        server_pid: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._profile, self._environment, self._cleanups = profile, environment, cleanups
         self._finding, self._segment_bytes, self._telling = finding, segment_bytes, telling
+        self._server_pid = server_pid
         self._rclone = rclone or RcloneConfig(shell, profile.paths.rclone_config)
         self.beside = shell.beside()
         cleanups.add("closing the shell that looks at folders", self.beside.aclose)
@@ -103,7 +105,7 @@ class Stores:
         """A folder on the droplet, or on another host, by the operator's own ssh."""
         if not target.folder_host:
             as_owner = partial(as_user, self._profile.postgres.os_user)
-            return FolderStore(target, self.beside, as_owner, self._segment_bytes)
+            return FolderStore(target, self.beside, as_owner, self._segment_bytes, self._server_pid)
         user, _, host = target.folder_host.rpartition("@")
         there = SshTarget(host, user=user or None, config_file=self._profile.ssh.config_file)
         shell = self.beside.to(there)

@@ -143,7 +143,10 @@ def observe(
     cleanups.add("closing the connection to PostgreSQL", database.aclose)
     known = LatestFacts(clock)
     telling = telling_of_requests(shell.register, clock.now)
-    stores = Stores(profile, shell, environment, cleanups, finding, known.segment_bytes, telling, rclone)
+    stores = Stores(
+        profile, shell, environment, cleanups, finding, known.segment_bytes, telling, rclone,
+        lambda: host.observed.pid if host.observed is not None else None,
+    )  # fmt: skip
     pictures = carried.pictures
     buckets = _buckets(profile, stores, clock, known, keeping, pictures, lambda name: observer.wake(name))
     carried.follow(buckets)

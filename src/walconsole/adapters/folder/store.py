@@ -18,6 +18,7 @@ from walconsole.adapters.folder.words import (
     listing,
     no_file,
     refused,
+    seen_by,
     word,
 )
 from walconsole.domain.archive.folder_listing import SETTLING_S, FindReader, FolderListing, decode_path
@@ -45,7 +46,8 @@ class FolderStore:
 
     `shell` should be the folder's own: a network file system that does not answer blocks it. `as_server`
     makes of a script one that the server's user runs: where root may not read, it may. `segment_bytes` is the
-    server's wal_segment_size, None before it is known.
+    server's wal_segment_size, None before it is known. `server_pid` is its first process, where it runs on
+    that host: the folder is what that process sees.
     """
 
     key_hint = "the SSH connection"
@@ -57,10 +59,12 @@ class FolderStore:
         shell: Shell,
         as_server: Callable[[str], str] = lambda script: script,
         segment_bytes: Callable[[], int | None] = lambda: None,
+        server_pid: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._place, self._folder = target.bucket, target.folder.rstrip("/") or "/"
         self._prefix = target.prefix
         self._shell, self._as_server, self._segment_bytes = shell, as_server, segment_bytes
+        self._server_pid = server_pid
         self._other_user = False
         self._listing = FolderListing()
         self._lock = asyncio.Lock()
@@ -101,7 +105,7 @@ class FolderStore:
             raise ObjectStoreError(
                 tried, f"it has more than {limit:,} bytes", "look at the file itself", code=NOT_WHOLE
             )
-        script = f"timeout -s KILL 60 head -c {size} -- {word(f'{self._folder}/{key}')} 2>/dev/null"
+        script = f'timeout -s KILL 60 head -c {size} -- "$at"{word(f"{self._folder}/{key}")} 2>/dev/null'
         body = b"".join([part async for part in self._chunks(script)])
         if len(body) != size:
             why = f"it has {size:,} bytes, and {len(body):,} came"
@@ -205,7 +209,8 @@ class FolderStore:
                 tried, why, "does its file system answer? findmnt, dmesg", code=FOLDER_FAULT
             )
         path = word(f"{self._folder}/{below}")
-        asked = f"LC_ALL=C timeout 20 find {path} -ignore_readdir_race -printf '' 2>&1 >/dev/null | head -n 1"
+        find = f"find \"$at\"{path} -ignore_readdir_race -printf ''"
+        asked = f"LC_ALL=C timeout 20 {find} 2>&1 >/dev/null | head -n 1"
         answer = await self._shell.run(self._by_user(asked), timeout_s=2 * _SCRIPT_S)
         return refused(tried, safe(self._place), answer.stdout)
 
@@ -214,7 +219,7 @@ class FolderStore:
     async def _run(self, script: str, tried: str) -> bytes:
         """What it prints. Raises ObjectStoreError by its status, and what the shell raises."""
         while True:
-            answer = await self._shell.run(self._by_user(f"({script})"), timeout_s=_SCRIPT_S)
+            answer = await self._shell.run(f"({self._by_user(script)}\n)", timeout_s=_SCRIPT_S)
             if answer.status == NO_FILE:
                 raise no_file(tried)
             if answer.status == 0:
@@ -228,6 +233,7 @@ class FolderStore:
                 yield chunk
 
     def _by_user(self, script: str) -> str:
+        script = f"{seen_by(self._server_pid())}{script}"
         return self._as_server(script) if self._other_user else script
 
 

@@ -22,13 +22,27 @@ def word(path: str) -> str:
     return f"\"$(printf %b '{octal}')\""
 
 
+def seen_by(pid: int | None) -> str:
+    """Sets `$at`: how to come to the file systems that process has where those are its own, else empty.
+
+    A unit's PrivateTmp, ProtectHome or a container (mount_namespaces(7)): by /proc/PID/root (proc(5)).
+    """
+    if pid is None:
+        return "at=\n"
+    own, theirs = "$(readlink /proc/self/ns/mnt)", f"$(readlink /proc/{pid}/ns/mnt 2>/dev/null)"
+    return f'at={theirs}\nif [ -n "$at" ] && [ "$at" != "{own}" ]; then at=/proc/{pid}/root; else at=; fi\n'
+
+
 def _entering(folder: str) -> str:
-    """The folder must be there and may be entered: else the operating system's words, and NOT_THERE."""
+    """The folder must be there and may be entered: else the operating system's words, and NOT_THERE.
+
+    `$at` stands before it (`seen_by`).
+    """
     return f"""LC_ALL=C
 export LC_ALL
-why=$(timeout -s KILL {_LOOKING_S} stat -L -- {word(folder)}/. 2>&1 >/dev/null) || {{
+why=$(timeout -s KILL {_LOOKING_S} stat -L -- "$at"{word(folder)}/. 2>&1 >/dev/null) || {{
 printf '%s' "${{why:-stat: it did not answer within {_LOOKING_S} s}}"; exit {NOT_THERE}; }}
-cd -- {word(folder)} 2>/dev/null || {{ printf 'cd: Permission denied'; exit {NOT_THERE}; }}
+cd -- "$at"{word(folder)} 2>/dev/null || {{ printf 'cd: Permission denied'; exit {NOT_THERE}; }}
 """
 
 

@@ -158,7 +158,10 @@ def _received(seen: Seen, look: Look) -> tuple[ArchiveTarget, ...]:
 
 @cache
 def stores_nothing(command: str) -> bool:
-    """Whether nothing that it calls stores anything, by its own words: `true`, `:`, a copy to /dev/null."""
+    """Whether nothing that it calls stores anything, by its own words: `true`, `:`, a copy to /dev/null.
+
+    A blank is a command to PostgreSQL, which only takes an empty one for none (shell_archive.c).
+    """
     if command in OFF:
         return False
     found, wanted = discover(Settings(command), Seen())

@@ -69,8 +69,8 @@ class LogFacts:
 
 @record
 class ChildProcess:
-    """A process below the archiver. `state` and `wait_channel` are the kernel's words (/proc), `command` is
-    safe to show, `sockets` are remote addresses that it has open.
+    """The archiver's process, or one below it. `state` and `wait_channel` are the kernel's words (/proc),
+    `command` is safe to show, `sockets` are remote addresses that it has open.
     """
 
     pid: int
@@ -135,11 +135,12 @@ class CommandFacts:
     """The archive command as the operating system sees it, and what the archiver waits for.
 
     `command` is archive_command in force. `script` is the text of the program, where it is one and not
-    longer than 64 KiB (secrets and all: it passes `redaction.safe` before it is shown). `children` are below
-    the archiver, oldest first. `restore` are the programs of the restore command that a recovery here would
-    call: the server's, else the installed one. `orphans` are .ready files without their WAL file, twenty at
-    most of `orphan_count`. `room` is what the host's file systems have, asked for only while something
-    waits, `stop_files` those by which pgBackRest was told to stop, likewise.
+    longer than 64 KiB (secrets and all: it passes `redaction.safe` before it is shown). `archiver` is its own
+    process, None where there is none or it is not seen, `children` those below it, oldest first. `restore`
+    are the programs of the restore command that a recovery here would call: the server's, else the installed
+    one. `orphans` are .ready files without their WAL file, twenty at most of `orphan_count`. `room` is what
+    the host's file systems have, asked for only while something waits, `stop_files` those by which pgBackRest
+    was told to stop, likewise.
     """
 
     command: str
@@ -153,6 +154,7 @@ class CommandFacts:
     restore: tuple[ProgramFacts, ...] = ()
     room: tuple[FileSystemRoom, ...] = ()
     stop_files: tuple[str, ...] = ()
+    archiver: ChildProcess | None = None
 
 
 @record

@@ -14,7 +14,9 @@ class ArchiveFolder:
     but for what is mounted there (`mount_point`, `filesystem`), and `expected_mount`: below that mount point
     it lies by /etc/fstab or a unit of systemd, by its name or where that leads, and nothing is mounted there;
     `expected_source` and `expected_type` are what should be. `mode` is octal digits, `free_bytes` what the
-    server's user may still write. `beside_data`: it is on the data directory's file system.
+    server's user may still write. `beside_data`: it is on the data directory's file system. `apart`: the
+    server has file systems of its own (mount_namespaces(7)), in which all of this was seen; `writable_here`:
+    in the host's the same user may write there.
     """
 
     path: str
@@ -32,6 +34,8 @@ class ArchiveFolder:
     expected_mount: str = ""
     expected_source: str = ""
     expected_type: str = ""
+    apart: bool = False
+    writable_here: bool = False
 
 
 @record

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from shlex import quote
 
-from walconsole.domain.facts.evidence import LogEntry, ProgramFacts
+from walconsole.domain.facts.evidence import CommandFacts, LogEntry, ProgramFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import archive_timeout_s, last_success_age
 from walconsole.domain.standing.assessment import Assessment
@@ -43,6 +43,8 @@ def command_not_found(assessment: Assessment) -> Iterator[Finding]:
         return  # only the shell knows what it did not find
     telling = _telling(assessment.newest_words) if lines else ()
     named = missed(telling[-1].text) if telling else ""
+    if any(_is_told_of(program, named) for program in _barred(facts)):
+        return  # it is there: what cannot be run is told by what keeps it from running
     name = named or (missing[0].name if missing else "")
     looked = any(program.name == name for program in missing)
     yield Finding(
@@ -128,9 +130,10 @@ def command_not_executable(assessment: Assessment) -> Iterator[Finding]:
     """Exit 126, or a program that the server's user may not run."""
     snapshot = assessment.snapshot
     facts, lines = snapshot.command.value, exit_lines(assessment, NOT_EXECUTABLE)
-    barred = [program for program in facts.programs if program.executable is False] if facts else []
+    barred = _barred(facts)
     if not barred and not lines:
         return
+    lines = lines or (exit_lines(assessment, NOT_FOUND) if barred else ())
     path = barred[0].path or barred[0].name if barred else "the archive command"
     why = f": {barred[0].why_not}" if barred and barred[0].why_not else ""
     programs = facts.programs if facts is not None else ()
@@ -141,12 +144,12 @@ def command_not_executable(assessment: Assessment) -> Iterator[Finding]:
         f"the server's user may not run {path}{why}",
         tuple(
             [f"{program.path}: {program.why_not or 'not executable'}" for program in barred]
-            + ([f"the shell ends with {NOT_EXECUTABLE} (the server's log)"] if lines else [])
+            + ([f"the shell ends with {lines[-1].exit_code} (the server's log)"] if lines else [])
             + ([f"the server's user may run each of its programs by its mode: {MODULE}"] if allowed else [])
         ),
         "see what SELinux or AppArmor denied, and allow it there (a label, a rule): no mode is the cause"
         if allowed
-        else "make it executable for the server's user, and every folder above it passable",
+        else _remedy_of_barred(barred[0] if barred else None),
         Snapshot.command,
         "archive_command",
         since=assessment.failing_since,
@@ -155,9 +158,7 @@ def command_not_executable(assessment: Assessment) -> Iterator[Finding]:
             *log_lines(snapshot, lines),
             *command_and_archiver(snapshot),
         ),
-        fixes=(
-            Fix(f"make it executable: {path}", (f"chmod 0755 {path}",), "executable-command", subject=path),
-        )
+        fixes=_fixes_of_barred(barred[0], path)
         if barred
         else (Fix("see what a security module denied", SEE_MODULE),)
         if allowed
@@ -165,6 +166,41 @@ def command_not_executable(assessment: Assessment) -> Iterator[Finding]:
         certainty=Certainty.PROVED if barred else Certainty.LIKELY,
         surer="" if barred else "look at the mode of each program and of the folders above it: namei -l",
     )
+
+
+def _barred(facts: CommandFacts | None) -> list[ProgramFacts]:
+    """The command's programs that are there, and that the server's user may not run."""
+    return [program for program in facts.programs if program.executable is False] if facts else []
+
+
+def _is_told_of(program: ProgramFacts, named: str) -> bool:
+    """Whether what a shell did not find is that program or its interpreter: execve(2) says ENOENT of both."""
+    return bool(named) and (named in (program.name, program.path) or f" {named} " in f"{program.why_not} ")
+
+
+LINE_ENDS, INTERPRETER = "carriage return", "its interpreter "
+"""In the words of observe/scripts/command.sh: what no mode mends."""
+
+
+def _remedy_of_barred(program: ProgramFacts | None) -> str:
+    why = program.why_not if program is not None else ""
+    if LINE_ENDS in why:
+        return "take the carriage returns out of the script: the kernel takes them for a part of a name"
+    if why.startswith(INTERPRETER):
+        return "install that interpreter, or name in the script's first line one that is there"
+    return "make it executable for the server's user, and every folder above it passable"
+
+
+def _fixes_of_barred(program: ProgramFacts, path: str) -> tuple[Fix, ...]:
+    """Its mode is changed only where its mode is what keeps it from running."""
+    if LINE_ENDS in program.why_not:
+        return (Fix("take the carriage returns out of it", (f"sed -i 's/\\r$//' {quote(path)}",)),)
+    if program.why_not.startswith(INTERPRETER):
+        words = program.why_not.removeprefix(INTERPRETER).split(" ")
+        name = quote(words[0].rpartition("/")[2])
+        look = (f"head -n 1 {quote(path)}", f"command -v {name}")
+        return (Fix("see which interpreter it names, and where one is", look),)
+    return (Fix(f"make it executable: {path}", (f"chmod 0755 {path}",), "executable-command", subject=path),)
 
 
 MODULE = "a security module (SELinux, AppArmor) or its service's own limits may forbid it"

@@ -1,4 +1,4 @@
-"""An archive in a folder: not mounted, gone, not writable, full, beside the data."""
+"""An archive in a folder: not mounted, gone, not writable, full."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,6 @@ from walconsole.domain.facts.folders import ArchiveFolder
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import is_folder
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.folders import IN_MEMORY
 from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
@@ -18,7 +17,6 @@ from walconsole.domain.units import bytes_text
 _SCARCE_SEGMENTS, _SCARCE_SHARE = 16, 0.05
 _SCARCE_INODES = 1000
 _DEFAULT_SEGMENT = 16 << 20
-_SYSTEMS_OWN = ("/dev/", "/run/", "/tmp/", "/var/run/", "/var/tmp/")  # noqa: S108  # names of mount points
 
 
 def wrong_folder(assessment: Assessment) -> Iterator[Finding]:
@@ -33,10 +31,6 @@ def wrong_folder(assessment: Assessment) -> Iterator[Finding]:
         )
         if found is not None:
             yield found
-        if folder.beside_data and not folder.expected_mount:
-            yield _beside(assessment, folder)
-        if folder.filesystem in IN_MEMORY and not folder.expected_mount:
-            yield _in_memory(assessment, folder)
 
 
 def _not_mounted(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
@@ -164,7 +158,11 @@ def _not_writable(assessment: Assessment, folder: ArchiveFolder) -> Finding | No
     snapshot, user = assessment.snapshot, server_user(assessment.snapshot)
     how = "is mounted read-only" if folder.read_only else f"may not be written to by {user}"
     remedy, fixes = _for_the_user(folder, user)
-    if folder.read_only:
+    if folder.writable_here:
+        how = f"may not be written to by the server, whose unit keeps it from that: {user} itself may"
+        remedy = "allow it in the server's unit: ReadWritePaths, then restart the server"
+        fixes = (Fix("see what the unit forbids, and allow that folder", _allowing(folder)),)
+    elif folder.read_only:
         remedy = "mount it for writing: dmesg tells why it is not"
         command = f"mount -o remount,rw {quote(folder.mount_point)}"
         risk = "a file system that turned itself read-only has errors: see dmesg first"
@@ -233,47 +231,11 @@ def _full(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
     )
 
 
-def _beside(assessment: Assessment, folder: ArchiveFolder) -> Finding:
-    return Finding(
-        "folder-beside-data",
-        Severity.WARNING,
-        f"the archive's folder {folder.path} is on the data directory's file system: it is no second place",
-        (f"both are on {folder.mount_point or 'one disk'} ({folder.filesystem}): one lost disk takes both",),
-        "archive to another disk or host, or have that folder copied to one",
-        Snapshot.folders,
-        "archive_command",
-        proof=(
-            Proof(
-                f"{folder.path} and the data directory: one device",
-                "stat on the droplet",
-                _at(assessment.snapshot),
-            ),
-            *setting_row(assessment.snapshot, "archive_command"),
-        ),
-        fixes=(Fix("see which disks there are", ("lsblk -o NAME,SIZE,FSTYPE,MOUNTPOINT", "findmnt --real")),),
-    )
-
-
-def _in_memory(assessment: Assessment, folder: ArchiveFolder) -> Finding:
-    """Of a mount that somebody made for it, it may be meant; what a system makes for itself is not."""
-    own = any(f"{folder.mount_point}/".startswith(each) for each in _SYSTEMS_OWN)
-    return Finding(
-        "folder-in-memory",
-        Severity.WARNING if own else Severity.NOTE,
-        f"the archive's folder {folder.path} is in memory: it is gone with the next boot",
-        (f"{folder.mount_point} is a {folder.filesystem} (/proc/mounts): nothing of it is on a disk",),
-        "archive to a disk, or to another host, and copy what lies there while it does",
-        Snapshot.folders,
-        "archive_command",
-        proof=(
-            Proof(
-                f"{folder.path} on {folder.mount_point} ({folder.filesystem})",
-                "stat on the droplet",
-                _at(assessment.snapshot),
-            ),
-            *setting_row(assessment.snapshot, "archive_command"),
-        ),
-        fixes=(Fix("see which disks there are", ("lsblk -o NAME,SIZE,FSTYPE,MOUNTPOINT", "findmnt --real")),),
+def _allowing(folder: ArchiveFolder) -> tuple[str, ...]:
+    """What of a unit bars a folder (systemd.exec(5), Sandboxing), and how one folder is let in."""
+    return (
+        "systemctl show 'postgresql*' -p ReadOnlyPaths -p ReadWritePaths -p ProtectSystem -p ProtectHome",
+        f"systemctl edit postgresql@.service  # [Service] ReadWritePaths={quote(folder.path)}",
     )
 
 
@@ -369,34 +331,5 @@ MODES: tuple[FailureMode, ...] = (
         look=wrong_folder,
         explains=(*_FOLLOWS, "disk-full", "damaged-object", "torn-copy", "archiver-crash-loop"),
         risk=Risk.STOPPED,
-    ),
-    FailureMode(
-        "folder-in-memory",
-        Page(
-            title="the archive's folder is in memory",
-            symptom="All works, until the host is booted: then the archive is empty.",
-            cause=(
-                "The folder lies on a tmpfs: /dev/shm, /run, on many systems /tmp. It was taken for its "
-                "speed, or for a try, and stayed."
-            ),
-            signal=(
-                "The type of its file system (/proc/mounts). A note where somebody mounted a tmpfs for it: "
-                "then it may be meant."
-            ),
-            fix="Archive to a disk, and copy what lies there before the next boot.",
-        ),
-        look=wrong_folder,
-        explains=("archive-shrunk",),
-    ),
-    FailureMode(
-        "folder-beside-data",
-        Page(
-            title="the archive is on the data directory's own file system",
-            symptom="All works.",
-            cause="A folder on the same disk survives a dropped table, and not a lost disk or droplet.",
-            signal="The device of both (stat).",
-            fix="Archive to another disk or host, or have the folder copied to one.",
-        ),
-        look=wrong_folder,
     ),
 )

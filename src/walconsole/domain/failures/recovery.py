@@ -366,7 +366,7 @@ def _take_one(snapshot: Snapshot, found: Recoverability | None = None) -> Fix:
     )
 
 
-_TAKE = """```
+TAKE_ONE = """```
 sudo -u postgres /usr/local/bin/NAME-base-backup --fast
 ```
 
@@ -386,7 +386,7 @@ MODES: tuple[FailureMode, ...] = (
                 "are in one copy alone, it is a warning. "
                 "Where they are kept elsewhere, `expect_base_backups = false` in the profile says so."
             ),
-            fix=_TAKE,
+            fix=TAKE_ONE,
             source="a restore runbook that needed one which nothing ever took",
         ),
         look=no_base_backup,
@@ -405,30 +405,12 @@ MODES: tuple[FailureMode, ...] = (
                 "What its own description names is compared with the listing: each object and its size, the "
                 "system identifier, the major version. One that was begun less than a day ago may still run."
             ),
-            fix=_TAKE,
+            fix=TAKE_ONE,
             never="Do not delete the older ones: they are what can be restored.",
             source="a pg_basebackup that was killed, whose truncated stream zstd took for whole",
         ),
         look=broken,
         explains=("own-list-differs",),
-        risk=Risk.BASE,
-    ),
-    FailureMode(
-        "wal-before-backup-gone",
-        Page(
-            title="the WAL that the base backup needs is gone",
-            symptom="The base backup is whole, and the restored server does not become consistent.",
-            cause=(
-                "A base backup is usable only with all WAL from its start to its stop. Something deleted "
-                "that: a lifecycle rule that counts days, a clean-up by age, a hand."
-            ),
-            signal="The segments that it needs, in the index of the copies that a restore reads.",
-            fix="Copy the segments back from the other copy, or from older versions of the objects. Else:\n\n"
-            + _TAKE,
-            never="Do not delete WAL by its age: delete it by the oldest base backup that is kept.",
-            source="wal-g#1869; plugin-barman-cloud#779",
-        ),
-        look=wal_gone,
         risk=Risk.BASE,
     ),
     FailureMode(
@@ -441,7 +423,7 @@ MODES: tuple[FailureMode, ...] = (
                 "The newest base backup from which replay reaches now was made more than eight days ago; or "
                 "the installed script's newest in one of the two copies."
             ),
-            fix=_TAKE,
+            fix=TAKE_ONE,
             source="barman#943 (a restore that replayed for 24 hours)",
         ),
         look=old,

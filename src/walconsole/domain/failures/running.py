@@ -6,8 +6,9 @@ from walconsole.domain.facts.evidence import ChildProcess, LogEntry, LogKind
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import is_failing, ready_count
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.deaths import death_of
+from walconsole.domain.standing.deaths import GENERAL, death_of
 from walconsole.domain.standing.failure_log import COUNTED_UP_TO, short, without_prefix
+from walconsole.domain.standing.known_words import known_words, look_of
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, command_and_archiver, log_lines
@@ -36,6 +37,7 @@ def crash_loop(assessment: Assessment) -> Iterator[Finding]:
     words, cause = assessment.last_words, death_of(failure)
     dies = "dies and starts again" if len(alike) > 1 else "died and started again"
     seen = _uncounted_by_the_server(assessment)
+    known = known_words(words) if cause in GENERAL else None
     yield Finding(
         "archiver-crash-loop",
         Severity.CRITICAL,
@@ -48,7 +50,7 @@ def crash_loop(assessment: Assessment) -> Iterator[Finding]:
             *([f"{words} (the archive command's own words)"] if words else []),
             "failed_count does not move: exits above 125 and signals are not counted",
         ),
-        cause.remedy,
+        f"{known.remedy}; {cause.remedy}" if known is not None else cause.remedy,
         Snapshot.log,
         "archive_command",
         since=assessment.failing_since,
@@ -58,6 +60,7 @@ def crash_loop(assessment: Assessment) -> Iterator[Finding]:
         ),
         fixes=(
             *((Fix(cause.look, cause.commands),) if cause.commands else ()),
+            *(look_of(known, words, snapshot) if known is not None else ()),
             *ours_in_force(snapshot, "which ends by itself, and with a status that is counted"),
         ),
         certainty=Certainty.PROVED if seen else Certainty.LIKELY,

@@ -128,6 +128,7 @@ def server_down(assessment: Assessment) -> Iterator[Finding]:
             *([f"{why.text} (the server's log)"] if why is not None else []),
             problem.why,
             *(_state_words(snapshot, now) if closed else ()),
+            *(_held_by(snapshot, now) if closed and state is ServerState.STOPPING else ()),
             *lasted,
             *(f"{each} runs beside it" for each in beside),
         ),
@@ -181,6 +182,16 @@ def _state_words(snapshot: Snapshot, now: float) -> Iterator[str]:
     if state is not ServerState.UNKNOWN:
         since = "" if lasts_s is None else f"; its first process began {duration_text(lasts_s)} ago"
         yield f"its postmaster.pid says: {state.value}{since}"
+
+
+def _held_by(snapshot: Snapshot, now: float) -> Iterator[str]:
+    """The archive command that a shutdown waits for: the server ends once all is archived (pgarch.c)."""
+    facts, host = snapshot.command.value, snapshot.host.value
+    if facts is None or not facts.children:
+        return
+    oldest = facts.children[0]
+    age = duration_text(now + (host.clock_offset_s if host is not None else 0.0) - oldest.started_at)
+    yield f"it waits for the archive command: process {oldest.pid}, for {age}: {oldest.command}"
 
 
 def host_unreadable(assessment: Assessment) -> Iterator[Finding]:

@@ -64,7 +64,12 @@ class Assessment:
 
     @cached_property
     def thrown_away_by(self) -> str:
-        """The archive command where by its own words it stores nothing (`/bin/true`), else empty."""
+        """The archive command where by its own words it stores nothing (`/bin/true`), else empty.
+
+        Empty, too, where it was seen to fail since it is in force: then it does not say yes to everything.
+        """
+        if self.last_failure is not None and self.last_failure in self.since_change:
+            return ""
         return thrown_away_by(self.snapshot, self.state, self.agreement)
 
     @cached_property

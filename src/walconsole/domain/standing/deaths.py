@@ -39,6 +39,8 @@ _TIMED_OUT = Death(
     "timeout does "
     "without --signal=KILL"
 )
+GENERAL = (_USUAL, _SSH)
+"""What says nothing of why: where the command's own words do, what helps against that comes first."""
 _BY_SIGNAL = {4: _CRASHED, 6: _CRASHED, 7: _CRASHED, 8: _CRASHED, 9: _KILLED, 11: _CRASHED, 14: _TIMED_OUT,
               15: _TIMED_OUT, 24: _TIMED_OUT}  # fmt: skip
 """signal(7): ILL, ABRT, BUS, FPE, KILL, SEGV, ALRM, TERM, XCPU."""

@@ -20,10 +20,10 @@ def thrown_away_by(snapshot: Snapshot, state: ArchiverState, agreement: Agreemen
     settings = snapshot.settings.value
     if settings is None or settings.value("archive_library") or state not in _SAYS_YES:
         return ""
-    command = (settings.value("archive_command") or "").strip()
+    command = settings.value("archive_command") or ""
     if not by_its_words_stores_nothing(snapshot, command) or streamed_to(snapshot) or agreement.ok:
         return ""
-    return command
+    return command.strip() or repr(command)
 
 
 def hiding_of(snapshot: Snapshot) -> tuple[str, str]:

@@ -48,6 +48,13 @@ def is_down(snapshot: Snapshot) -> bool:
     return snapshot.archiver.problem is not None and cluster is not None and not cluster.running
 
 
+def is_stopping(snapshot: Snapshot) -> bool:
+    """Whether the server ends, and lets nobody in who could ask for its settings."""
+    problem = snapshot.settings.problem
+    closed = snapshot.settings.value is None and problem is not None and problem.code == CANNOT_CONNECT_NOW
+    return closed and server_state(snapshot) is ServerState.STOPPING
+
+
 def started_for_s(snapshot: Snapshot, now: float) -> float | None:
     """How long the observed server's first process has been there, seconds; None where that is not known."""
     cluster, host = _cluster(snapshot), snapshot.host.value

@@ -306,7 +306,8 @@ def _working(assessment: Assessment) -> Verdict:
             return Verdict(Level.WARNING, "archiving is on, and nothing was archived yet")
         case ArchiverState.UNKNOWN:
             return Verdict(Level.UNKNOWN, "cannot tell: archive_mode could not be read")
-    text = f"archiving works: {_behind(assessment)}"
+    failed = assessment.last_failure is not None  # one that PostgreSQL does not count: the log has it
+    text = f"{'the newest attempt FAILED' if failed else 'archiving works'}: {_behind(assessment)}"
     stream = received(snapshot)
     if assessment.state is ArchiverState.STREAMED and stream is not None:
         text = f"WAL is streamed to {stream}: {bytes_text(stream.behind_bytes or 0)} behind"

@@ -315,6 +315,7 @@ def _read_processes(files: _Files, records: Sequence[tuple[str, bytes]], host_no
     uptime, ticks = _number(single.get("uptime", "")), _number(single.get("ticks", "")) or 100.0
     booted = host_now - uptime if uptime is not None else None
     missing = (*files.missing, *(["pg_wal: it may not be entered"] if "missing" in single else []))
+    own, children = _apart(_children(records, booted, ticks))
     return CommandFacts(
         command=files.command,
         programs=files.programs,
@@ -323,13 +324,17 @@ def _read_processes(files: _Files, records: Sequence[tuple[str, bytes]], host_no
         script=files.script,
         room=files.room,
         stop_files=files.stop_files,
-        children=tuple(
-            sorted(_children(records, booted, ticks), key=lambda child: (child.started_at, child.pid))
-        ),
+        archiver=own,
+        children=tuple(sorted(children, key=lambda child: (child.started_at, child.pid))),
         orphans=orphans[:20],
         orphan_count=len(orphans),
         missing=missing,
     )
+
+
+def _apart(processes: Iterator[ChildProcess]) -> tuple[ChildProcess | None, list[ChildProcess]]:
+    """The archiver's own process, which comes first, and those below it."""
+    return next(processes, None), list(processes)
 
 
 def _children(

@@ -82,6 +82,7 @@ class FolderProbe:
             ("folders", "\n".join(folders).encode("utf-8", "surrogateescape")),
             ("data", data),
             ("root", self._profile.paths.root.encode()),
+            ("postmaster", b"%d" % observed.pid if observed is not None and observed.pid else b""),
         )
         script = "".join(assignment(name, raw) for name, raw in assigned) + script_named("folder.sh")
         user = (observed.facts.owner if observed is not None else "") or self._profile.postgres.os_user
@@ -134,10 +135,17 @@ def _with(folder: ArchiveFolder, key: str, text: str, device: str) -> ArchiveFol
             return _spacious(folder, text)
         case "folder.point":
             return replace(folder, mount_point=safe(text))
-        case "folder.options":
-            return replace(folder, read_only="ro" in text.split(","))
         case "folder.data":
             return replace(folder, beside_data=text == device if text else None)
+    return _by_access(folder, key, text)
+
+
+def _by_access(folder: ArchiveFolder, key: str, text: str) -> ArchiveFolder:
+    match key:
+        case "folder.options":
+            return replace(folder, read_only="ro" in text.split(","))
+        case "folder.apart":
+            return replace(folder, apart=True, writable_here=text == "writable")
         case "folder.writable":
             return replace(folder, writable=text == "1")
     return folder

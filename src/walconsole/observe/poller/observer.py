@@ -18,6 +18,7 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.recovery import restoring
+from walconsole.domain.standing.unreachable import is_stopping
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.logs.stream import LogFollower
 from walconsole.observe.poller.poller import Poller
@@ -236,8 +237,8 @@ class LatestFacts:
         return settings.value(name) if settings is not None else None
 
     def archive_command(self) -> str | None:
-        """In force, None before it was read."""
-        return self.setting("archive_command")
+        """In force, None before it was read; empty where the server stops, and can be asked no more."""
+        return "" if is_stopping(self.snapshot()) else self.setting("archive_command")
 
     def restore_command(self) -> str:
         """What a recovery here would call; empty where that is not known."""

@@ -17,6 +17,8 @@ nl='
 '
 IFS=$nl
 set -f
+looked_at=
+real=
 
 say() { printf '\n%s %s %s\000%s' "$token" "$1" "$2" "$3"; }
 
@@ -30,6 +32,14 @@ no() {
     up=${1%/*}
     while [ -n "$up" ] && [ ! -d "$up" ]; do up=${up%/*}; done
     [ -x "${up:-/}" ] || obstacle=denied
+}
+
+# real_folder FILE: sets `real` to where its folder really is; asked once for all files of a folder.
+real_folder() {
+    case $1 in */*) ;; *) real= && return ;; esac
+    [ "${1%/*}" != "$looked_at" ] || return 0
+    looked_at=${1%/*}
+    real=$(CDPATH='' cd -P -- "${looked_at:-/}" && pwd -P)
 }
 
 # say_files PATH...: each one with its bytes, or why not. Sets `text` to those that were read.
@@ -47,6 +57,8 @@ say_files() {
             fi
             files=$((files + 1))
             case $file in */../* | */./*) other_name=yes ;; *) other_name= ;; esac
+            real_folder "$file"
+            [ "${real:-$looked_at}" = "$looked_at" ] || other_name=yes
             [ -n "$other_name" ] || [ -h "$file" ] && say link "$file" "$(readlink -f -- "$file")"
             text=$text$file$nl
             continue

@@ -1,12 +1,23 @@
 # The folders that are archived to, as the server's own user finds them. It changes nothing.
 #
 # Prepended by folders.py: token (ends the answer), folders (one a line), data (the data directory), root (where /etc
-# is, empty for the file system's own). The answer is records: \001 key space value \000.
+# is, empty for the file system's own), postmaster (its pid, may be empty). The answer is records: \001 key space value
+# \000.
 
 LC_ALL=C
 export LC_ALL
 
 say() { printf '\001%s %s\000' "$1" "$2"; }
+
+# A unit may give the server file systems of its own (PrivateTmp, ProtectHome, ReadOnlyPaths): they are looked at by
+# its first process's root, `seen`, empty where it has those of this shell.
+seen=
+mounts=/proc/self/mounts
+theirs=${postmaster:+$(readlink "/proc/$postmaster/ns/mnt" 2>/dev/null)}
+if [ -n "$theirs" ] && [ "$theirs" != "$(readlink /proc/self/ns/mnt)" ]; then
+    seen=/proc/$postmaster/root
+    mounts=/proc/$postmaster/mounts
+fi
 
 # mounts_known: mount point, source, type of what is to be mounted, between tabs; a space is \040, as in fstab.
 mounts_known() {
@@ -30,7 +41,7 @@ deepest() {
         END { if (line != "") print line }'
 }
 
-mounted() { POINT=$1 awk '$2 == ENVIRON["POINT"] { found = 1 } END { exit !found }' /proc/self/mounts; }
+mounted() { POINT=$1 awk '$2 == ENVIRON["POINT"] { found = 1 } END { exit !found }' "$mounts"; }
 
 # unmounted FOLDER: the mount point that it lies below and where nothing is mounted, by its name or where that leads.
 unmounted() {
@@ -43,26 +54,30 @@ unmounted() {
 }
 
 # above FOLDER: the mount point, type and options by its name alone: what does not answer is not asked.
-above() { awk '{ print $2 "\t" $3 "\t" $4 }' /proc/self/mounts | deepest "$1"; }
+above() { awk '{ print $2 "\t" $3 "\t" $4 }' "$mounts" | deepest "$1"; }
 
-options() { POINT=$(escaped "$1") awk '$2 == ENVIRON["POINT"] { found = $4 } END { print found }' /proc/self/mounts; }
+options() { POINT=$(escaped "$1") awk '$2 == ENVIRON["POINT"] { found = $4 } END { print found }' "$mounts"; }
 
 look() {
     say folder "$1"
     unmounted "$1"
-    why=$(timeout -s KILL 5 stat -L -- "$1/." 2>&1 >/dev/null) || {
+    if [ -n "$seen" ]; then
+        if [ -w "$1/." ] && [ -x "$1/." ]; then say folder.apart writable; else say folder.apart ''; fi
+    fi
+    place=$seen$1
+    why=$(timeout -s KILL 5 stat -L -- "$place/." 2>&1 >/dev/null) || {
         say folder.why "${why:-stat: it did not answer within 5 s}"
         say folder.above "$(above "$1")"
-        say folder.stat "$(timeout -s KILL 5 stat -L -c '%U:%G %a' -- "$1" 2>/dev/null)"
+        say folder.stat "$(timeout -s KILL 5 stat -L -c '%U:%G %a' -- "$place" 2>/dev/null)"
         return 0
     }
-    say folder.stat "$(stat -L -c '%U:%G %a %d' -- "$1/.")"
-    say folder.space "$(timeout -s KILL 5 stat -f -L -c '%S %b %a %c %d %T' -- "$1/.")"
-    point=$(stat -L -c %m -- "$1/.")
+    say folder.stat "$(stat -L -c '%U:%G %a %d' -- "$place/.")"
+    say folder.space "$(timeout -s KILL 5 stat -f -L -c '%S %b %a %c %d %T' -- "$place/.")"
+    if [ -n "$seen" ]; then point=$(above "$1" | cut -f 1); else point=$(stat -L -c %m -- "$1/."); fi
     case $point in /*) say folder.point "$point" ;; esac # BusyBox prints the letter
     say folder.options "$(options "$point")"
     [ -n "$data" ] && say folder.data "$(stat -L -c %d -- "$data/." 2>/dev/null)"
-    if [ -w "$1/." ] && [ -x "$1/." ]; then say folder.writable 1; else say folder.writable 0; fi
+    if [ -w "$place/." ] && [ -x "$place/." ]; then say folder.writable 1; else say folder.writable 0; fi
 }
 
 while IFS= read -r line; do [ -z "$line" ] || look "$line"; done <<LIST

@@ -1,0 +1,152 @@
+"""A server whose unit gives it file systems of its own: what it archives to is looked at as it sees it.
+
+PrivateTmp, ReadOnlyPaths and ProtectHome are mounts in a namespace of the unit's (systemd.exec(5)); here they
+are made by unshare(1). And a server that ends, and waits for its archive command.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.failure_stage import TABLE, Row
+from tests.integration.test_failures_folder import archiving, run
+from tests.integration.test_failures_found import Host, Record, brought_about, host
+from tests.servers.archived import fill_segment, start_archiving, wait_archived
+from tests.servers.fixtures import MakePostgres
+from tests.servers.postgres import PostgresServer
+from tests.servers.reaper import descendants, kill
+from tests.servers.sshd import SshServer
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(240), pytest.mark.long]
+
+__all__ = ["host"]
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    """A folder below /tmp, where a unit may have something else."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="walconsole-unit-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def server(make_postgres: MakePostgres) -> PostgresServer:
+    """With small segments, not started yet."""
+    return make_postgres(wal_segment_mib=1, start=False)
+
+
+def start_apart(server: PostgresServer, mounts: str = "true") -> None:
+    """Start it in a mount namespace of its own, after `mounts` was done in that."""
+    server.configure(archive_mode="on", archive_command="false")
+    pg_ctl = f"{server.bin_dir}/pg_ctl -D {server.data_dir} -s -w -l {server.log_file} start"
+    run("unshare", "-m", "sh", "-ec", f"cd /; {mounts}; exec runuser -u {server.os_user} -- {pg_ctl}")
+
+
+def in_its_namespace(server: PostgresServer, command: str) -> None:
+    """As root, with the file systems that the server sees."""
+    run("nsenter", "-t", str(server.pid), "-m", "sh", "-ec", command)
+
+
+@pytest.mark.root("only root makes namespaces")
+@pytest.mark.failure_mode("folder-not-writable")
+@pytest.mark.usefixtures("_table")
+async def test_a_folder_that_only_the_servers_unit_may_not_write(
+    sshd: SshServer, server: PostgresServer, base: Path
+) -> None:
+    """Looked at from a shell all is well: the server's user may write there."""
+    start_apart(server)
+    async with archiving(sshd, server, base) as watched:
+        folder = watched.folder
+        in_its_namespace(server, f"mount --bind {folder} {folder}; mount -o remount,ro,bind {folder}")
+        fill_segment(server)
+        story = await watched.root("folder-not-writable", "ReadOnlyPaths: read-only for the server alone")
+        assert "whose unit keeps it from that" in story.root.title
+        assert "ReadWritePaths" in story.root.remedy
+        in_its_namespace(server, f"umount {folder}")
+        await watched.green("it may be written")
+
+
+@pytest.mark.root("only root makes namespaces")
+@pytest.mark.failure_mode("folder-in-memory")
+@pytest.mark.usefixtures("_table")
+async def test_a_folder_that_only_the_server_sees(
+    sshd: SshServer, server: PostgresServer, base: Path
+) -> None:
+    """PrivateTmp: it was told as missing, proved, while all was archived. It is gone with the unit."""
+    made = f"mount -t tmpfs -o mode=0755 own {base}; mkdir {base}/wal; chown {server.os_user} {base}/wal"
+    start_apart(server, made)
+    async with archiving(sshd, server, base) as watched:
+        assert not list(watched.folder.iterdir()), "the host's own shows nothing"
+        assert "folder-missing" not in watched.rules()
+        found = [each for each in watched.diagnosis().findings if each.rule == "folder-in-memory"]
+        assert "it is gone when the server's unit stops" in found[0].title
+        TABLE.append(
+            Row("the archive's folder in a /tmp of the server's unit (PrivateTmp)", "folder-in-memory", 0.0)
+        )
+
+
+async def test_a_data_directory_behind_a_link_has_no_dead_files(
+    sshd: SshServer, server: PostgresServer, base: Path
+) -> None:
+    """Its files are read by the link's name: by their own they were told as never read, proved."""
+    link = server.folder / "link"
+    link.symlink_to(server.data_dir)
+    server.configure(archive_mode="on", archive_command="false")
+    server.run([f"{server.bin_dir}/pg_ctl", "-D", str(link), "-s", "-w", "-l", str(server.log_file), "start"])
+    async with archiving(sshd, server, base) as watched:
+        await watched.until(lambda: watched.screen.last.files.value is not None, "its files")
+        assert "dead-config" not in watched.rules()
+
+
+@pytest.mark.failure_mode("wal-before-backup-gone")
+@pytest.mark.usefixtures("_table")
+async def test_a_clean_up_that_takes_what_a_label_needs(
+    sshd: SshServer, server: PostgresServer, base: Path
+) -> None:
+    """Where the base backup lies is not known; that it cannot be replayed is. A note: none is expected here."""
+    into = base / "backup"
+    async with archiving(sshd, server, base) as watched:
+        asked = ["-h", str(server.socket_dir), "-p", str(server.port), "-c", "fast", "-X", "none"]
+        server.give(base)
+        server.run([f"{server.bin_dir}/pg_basebackup", *asked, "-D", str(into)])
+        names = [fill_segment(server) for _ in range(3)]
+        wait_archived(server, names)
+        await watched.until(lambda: watched.screen.last.primary.value is not None, "the label")
+        assert "wal-before-backup-gone" not in watched.rules()
+        server.run([f"{server.bin_dir}/pg_archivecleanup", str(watched.folder), names[-1]])
+        await watched.until(lambda: "wal-before-backup-gone" in watched.rules(), "what it needs")
+        TABLE.append(Row("pg_archivecleanup beyond the newest .backup label", "wal-before-backup-gone", 0.0))
+        found = [each for each in watched.diagnosis().findings if each.rule == "wal-before-backup-gone"]
+        assert found[0].title.endswith(f"and the archive with {names[-1]}")
+
+
+@pytest.mark.failure_mode("postgres-unreachable")
+async def test_a_shutdown_that_waits_for_the_archive_command_says_so(
+    host: Host, record_property: Record
+) -> None:
+    """The server lets nobody in, and its settings cannot be asked: its processes tell."""
+    start_archiving(host.server, "sleep 600")
+    fill_segment(host.server)
+    await asyncio.sleep(2)
+    began = time.monotonic()
+    os.kill(host.server.pid, signal.SIGINT)
+    try:
+        await asyncio.sleep(1)
+        _, document = await host.checked()
+        root = document["stories"][0]["root"]
+        assert root["id"] == "postgres-unreachable", document["stories"]
+        assert any("it waits for the archive command: process " in each for each in root["evidence"]), root
+        brought_about(record_property, "a shutdown that waits for its archive command", root["id"], began)
+    finally:
+        below = descendants(host.server.pid)
+        host.server.stop("immediate")
+        kill(below)  # a command that sleeps outlives its archiver
