@@ -1,6 +1,8 @@
 """Connections that are cut, frozen and slowed, and how they come back."""
 
 import asyncio
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import pytest
 
 from tests.integration.connect_parts import open_shell, target, text, through
 from tests.servers.fixtures import MakeProxy, MakeSshd
+from tests.servers.ports import wait_until
+from tests.servers.reaper import descendants
 from tests.servers.sshd import SshServer
 from walconsole.adapters.ssh import connection as ssh_connection
 from walconsole.adapters.ssh import shell as ssh
@@ -113,6 +117,39 @@ async def test_keepalives_notice_a_freeze_while_a_stream_is_silent(
         with pytest.raises(SshError, match="lost"):
             await asyncio.wait_for(anext(stream), 10)
         proxy.resume()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_a_stream_ran_ends_with_its_connection_though_sshd_knows_nothing_of_it(
+    make_sshd: MakeSshd,
+) -> None:
+    """As in a network that swallows all: whoever runs the same again would have two of them."""
+    sshd, seconds = make_sshd(), 1000 + os.getpid() % 1000
+    async with open_shell(target(sshd)) as shell:
+        stream = aiter(shell.stream(f"echo begun; sleep {seconds}; :"))
+        assert await anext(stream) == b"begun\n"
+        frozen = [pid for pid in descendants(sshd.pid) if name_of(pid).startswith("sshd")]
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(SshError, match="lost"):
+                await asyncio.wait_for(anext(stream), 10)
+            assert sleeping(seconds)
+            await healed(shell)
+            await asyncio.to_thread(wait_until, lambda: not sleeping(seconds), "its end", 15)
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+
+
+def name_of(pid: int) -> str:
+    return (Path("/proc") / str(pid) / "comm").read_text()
+
+
+def sleeping(seconds: int) -> bool:
+    """Whether a process of that command runs."""
+    commands = [each.read_bytes() for each in Path("/proc").glob("[0-9]*/cmdline") if each.exists()]
+    return b"sleep\0%d\0" % seconds in commands
 
 
 async def test_closing_while_the_network_is_frozen_takes_no_time(

@@ -192,12 +192,21 @@ def _read_script(name: str) -> str:
     return f"/bin/sh -c 'read -r script; eval \"$script\"' {name}"
 
 
-def prologue(given_up: Iterable[str]) -> str:
-    """What a new shell reads first: a neutral locale, and the end of those that were `given_up`."""
+def prologue(given_up: Iterable[str], streams: Iterable[str] = ()) -> str:
+    """What a new shell reads first: a neutral locale, and the end of those that were `given_up`.
+
+    Of `streams` whose connection was lost: they are asked to end, as their own watchers do, which know of it
+    only once sshd does. In a network that swallows all that is not before its keepalives, if ever.
+    """
     reaping = "".join(
         f"{{ kill -s KILL $({_family(name)}); }} </dev/null >/dev/null 2>&1 &\n" for name in given_up
     )
-    return _PROLOGUE + reaping
+    ending = "".join(
+        f'{{ family=$({_family(name)}); [ -z "$family" ] || {{ kill $family; sleep {_RELENTLESS_S}; '
+        f"kill -s KILL $family; }}; }} </dev/null >/dev/null 2>&1 &\n"
+        for name in streams
+    )
+    return _PROLOGUE + reaping + ending
 
 
 def stream(name: str, command: str) -> str:

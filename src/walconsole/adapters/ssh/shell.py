@@ -70,6 +70,7 @@ class SshShell:
         self._session: FramedSession | None = None
         self._opening: asyncio.Task[None] | None = None
         self._left_running: list[str] = []
+        self._lost_streams: list[str] = []
 
     def beside(self) -> "SshShell":
         """Another shell on the same connection: what takes its time there keeps this one from nothing.
@@ -145,7 +146,9 @@ class SshShell:
             return self._session
         self._note_left_running()
         name = ssh_scripts.new_name()
-        first = ssh_scripts.serving(name, sudo=self._sudo) + ssh_scripts.prologue(self._left_running)
+        first = ssh_scripts.serving(name, sudo=self._sudo) + ssh_scripts.prologue(
+            self._left_running, self._lost_streams
+        )
         session = FramedSession(name, first, self._more, self._measured)
         self._session = session
         self._opening = asyncio.create_task(self._open(conn, session))
@@ -159,6 +162,7 @@ class SshShell:
             session.refuse(error)
         else:
             self._left_running.clear()
+            self._lost_streams.clear()
 
     def _note_left_running(self) -> None:
         if self._session is not None and self._session.left_running:
@@ -189,6 +193,8 @@ class SshShell:
             except (asyncssh.Error, OSError) as error:
                 raise self._broken(conn, error) from error
             finally:
+                if conn.is_closed():
+                    self._lost_streams.append(name)
                 process.close()
 
     async def _start(
