@@ -80,6 +80,13 @@ class Recoveries:
 @pytest.fixture
 def recoveries(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> Iterator[Recoveries]:
     server = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir(), wal_segment_mib=1))
+    with beside(server, rgw, rgw_dr) as made:
+        yield made
+
+
+@contextmanager
+def beside(server: PostgresServer, rgw: RadosGateway, rgw_dr: RadosGateway) -> Iterator[Recoveries]:
+    """This server archives, and is stopped at the end, with whatever was recovered beside it."""
     with ExitStack() as stack:
         stack.callback(server.stop, "immediate")
         backups = Backups(server, region(rgw), region(rgw_dr))
@@ -116,6 +123,20 @@ def test_an_encrypted_base_backup_takes_its_key(recoveries: Recoveries) -> None:
     told = [path for path in (*work.iterdir(), *recoveries.state_dir.iterdir()) if path.is_file()]
     assert told
     assert all(secret not in path.read_text(errors="replace") for path in told)
+
+
+def test_how_its_backup_is_brought_is_known_as_soon_as_it_is_begun(recoveries: Recoveries) -> None:
+    """Noted by a later call it was lost with a connection, or a console, that ended between the two."""
+    work = recoveries.server.folder / "restored.recovery-20261128T140200Z"
+    recoveries.server.run(["mkdir", "-m", "700", str(work)])
+    words = ["20261128T140200Z", "20261128-130000F", "primary", "1", str(work), "-", "-", "latest"]
+    call = "pgbackrest --config=/etc/of-it.conf --stanza=main"
+    ended = recoveries.run("begin", "--pgbackrest", call, "--identity", "/dev/shm/key", *words)
+    assert ended.status == 0, ended.stderr
+    assert recoveries.state.pgbackrest == call
+    assert "identity=/dev/shm/key" in (recoveries.state_dir / "recovery").read_text().splitlines()
+    ended = recoveries.run("begin", "--pgbackrest", "pgbackrest; false", *words)
+    assert (ended.status, "cannot be handled" in ended.stderr) == (2, True)
 
 
 def test_an_archive_behind_rclones_crypt_is_recovered_as_it_is(recoveries: Recoveries) -> None:
@@ -222,6 +243,8 @@ def test_a_backup_of_pgbackrests_with_two_tablespaces(recoveries: Recoveries) ->
     ((lsn,),) = server.sql("SELECT pg_current_wal_insert_lsn()")
     server.sql("DROP TABLE at_fast")
     wait_archived(server, [fill_segment(server)])
+    server.sql("CHECKPOINT")
+    (server.folder / "space-fast").rename(server.folder / "unmounted")  # the disk under it is gone
     folder = server.data_dir.with_name("restored")
     aim = ("lsn", str(lsn), "off")
     work = recoveries.begin(

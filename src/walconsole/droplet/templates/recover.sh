@@ -1,6 +1,6 @@
 #!/bin/sh
 # @ME@ VERB: a recovery of @PROFILE@, phase by phase. Installed by walconsole, which calls it; docs/recovery.md.
-#   begin ID BACKUP primary|dr TIMELINE WORK OLD|- VERSION/NAME|/PATH|- TO [VALUE [on|off]]
+#   begin [--pgbackrest CALL] [--identity PATH] ID BACKUP primary|dr TIMELINE WORK OLD|- VERSION/NAME|/PATH|- TO [VALUE [on|off]]
 #                                   what shall be done: noted, nothing else; -: OLD is not known; in OLD's place
 #   restore                         the base backup, into WORK/data: fetched, unpacked, compared
 #   replay TO [VALUE [on|off]]      by a private server, up to the target: time, lsn, xid, name, immediate, latest
@@ -172,10 +172,21 @@ reach_archive() {
 
 # -- The verbs.
 
+# begin: how its backup is brought is noted with it: whoever goes on after a death knows it, too.
 begin() {
+    call='' keys=''
+    while [ $# -gt 1 ]; do
+        case $1 in
+            --pgbackrest) call=$2 ;;
+            --identity) keys=$2 ;;
+            *) break ;;
+        esac
+        shift 2
+    done
     if [ $# -lt 8 ] || [ $# -gt 10 ]; then
-        fail 2 "usage: $me begin ID BACKUP primary|dr TIMELINE WORK OLD|- VERSION/NAME|/PATH|- TO [VALUE [on|off]]"
+        fail 2 "usage: $me begin [--pgbackrest CALL] [--identity PATH] ID BACKUP primary|dr TIMELINE WORK OLD|- VERSION/NAME|/PATH|- TO [VALUE [on|off]]"
     fi
+    can_be_called "$call"
     case $phase in
         '' | done | given-up) ;;
         *)
@@ -185,7 +196,7 @@ begin() {
     esac
     for field in $fields; do eval "$field=''"; done
     id=$1 backup=$2 copy=$3 timeline=$4 work=$5 old=${6#-} into=${7#-} phase=restoring
-    to=$8 value=${9:-} inclusive=${10:-}
+    to=$8 value=${9:-} inclusive=${10:-} pgbackrest=$call identity=$keys
     place=$work data=$work/data
     case $work$old$into in *[!-A-Za-z0-9/._+@,:]*) end 2 "$work, $old, $into: such a name of a folder cannot be handled" ;; esac
     [ "$(stat -c '%U %F' -- "$work" 2>/dev/null)" = "$os_user directory" ] ||
@@ -439,6 +450,11 @@ wait_open() {
     said=$(drill_ask CHECKPOINT) || end 1 "$undone: the promoted server cannot be asked: $(plain "$said")"
 }
 
+# can_be_called CALL: of pgBackRest, empty where none is.
+can_be_called() {
+    case $1 in *[!-A-Za-z0-9/._=+@:,\ ]*) fail 2 "$1: such a call of pgBackRest cannot be handled" ;; esac
+}
+
 note_value() {
     case ${1:-} in
         phase) phase=$2 ;;
@@ -446,7 +462,7 @@ note_value() {
         kept) kept=$2 ;;
         identity) identity=$2 ;;
         pgbackrest)
-            case $2 in *[!-A-Za-z0-9/._=+@:,\ ]*) fail 2 "$2: such a call of pgBackRest cannot be handled" ;; esac
+            can_be_called "$2"
             pgbackrest=$2
             ;;
         elsewhere | preloaded)

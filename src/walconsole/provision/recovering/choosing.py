@@ -264,15 +264,14 @@ class KeepOld(NotUndone):
             raise BlockedError(self.title, "nothing leads to the target", "choose another")
         yield Printed(f"{work} is the recovery's own folder")
         await _make_folder(self._site, work)
-        words = ["begin", self._recovery.id, plan.backup.id, plan.copy.value, str(plan.target.timeline), work]
+        # told at once: whoever goes on after a lost connection has this alone
+        known = (("--pgbackrest", " ".join(plan.pgbackrest)), ("--identity", plan.identity))
+        words = ["begin", *(word for pair in known if pair[1] for word in pair)]
+        words += [self._recovery.id, plan.backup.id, plan.copy.value, str(plan.target.timeline), work]
         words += [old.data or "-", plan.wish.place.name or "-", *target_words(plan.target)]
         command = self._recovery.command(*words)
         async for event in run(self._site, command):
             yield event
-        if plan.pgbackrest:
-            await self._recovery.note("pgbackrest", " ".join(plan.pgbackrest))
-        if plan.identity:
-            await self._recovery.note("identity", plan.identity)
 
     async def _archive_last(self) -> AsyncIterator[Event]:
         site = self._site.source
