@@ -75,7 +75,7 @@ def test_no_secret_and_no_control_character_wherever_it_stood() -> None:
 def test_every_kind_of_change_says_how_it_is_undone() -> None:
     for kind in ChangeKind:
         words = undo_words(Change("a-step", kind, "what", before="read"))
-        assert (words == "it stays") == (kind in (ChangeKind.BUCKET, ChangeKind.RESTART))
+        assert (words == "it stays") == (kind in (ChangeKind.BUCKET, ChangeKind.RESTART, ChangeKind.DATA))
 
 
 def test_markdown_shows_the_difference_of_each_file_but_of_one_that_holds_keys() -> None:

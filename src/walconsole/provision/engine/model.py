@@ -184,6 +184,8 @@ class ChangeKind(StrEnum):
     SCHEDULE = "schedule"
     SETTING = "setting"
     RESTART = "restart"
+    DATA = "data"
+    """A table, a cluster's files: nothing takes that back but an operator."""
 
 
 @record

@@ -25,7 +25,9 @@ _LIMIT_BYTES = 16 * 1024 * 1024
 _UNDONE = "undone"
 _TEXTS = ("step", "what", "before", "after", "kept")
 _HOST = "host"
-_ON_A_HOST = frozenset({ChangeKind.FILE, ChangeKind.SCHEDULE, ChangeKind.SETTING, ChangeKind.RESTART})
+_ON_A_HOST = frozenset(
+    {ChangeKind.FILE, ChangeKind.SCHEDULE, ChangeKind.SETTING, ChangeKind.RESTART, ChangeKind.DATA}
+)
 """The rest (buckets, grants, keys) is the deployment's, whichever host is asked to take it back."""
 
 

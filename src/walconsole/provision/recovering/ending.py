@@ -154,7 +154,7 @@ class TakeOver:
                 yield event
         now = self._site.clock.now()
         aside = f"moved to {state.old}.before-{state.id}" if state.place.in_place else f"beside {state.old}"
-        yield Changing(Change(self.id, ChangeKind.SETTING, state.old, "the old files", aside, at=now))
+        yield Changing(Change(self.id, ChangeKind.DATA, state.old, "the old files", aside, at=now))
         async for event in self._recovery.run(*await self._words(state, old)):
             yield event
         async for event in self._configure():
@@ -291,7 +291,8 @@ class TakeOver:
         clock = self._site.clock
         began = clock.monotonic()
         while True:
-            site = site_of(self._site, await self._recovery.state())  # its port is known once it runs
+            state = await self._recovery.state()
+            site, tree = site_of(self._site, state), state.tree  # its port is known once it runs
             waited = (now := clock.monotonic()) - began
             try:
                 await psql(site, "SELECT 1")
@@ -299,6 +300,9 @@ class TakeOver:
                 self._recovery.found(site)
                 return
             except ProvisionError as error:
+                if not await runs_in(self._site, tree):  # lost with the connection while it started
+                    async for event in self._start():
+                        yield event
                 await site.survey(again=True)
                 if waited > _UP_WITHIN_S:
                     raise ProvisionError(
@@ -360,18 +364,42 @@ class GiveUp(NotUndone):
         state = await self._recovery.state()
         async for event in self._recovery.run("stop"):
             yield event
-        old = await self._recovery.old()
-        if state.stopped_old and not old.runs:
-            if old.start is None:
-                raise BlockedError(
-                    self.title, "nothing is known that starts the old server", "start it by hand"
-                )
-            now = self._site.clock.now()
-            yield Changing(Change(self.id, ChangeKind.RESTART, old.data, "it is stopped", "it runs", at=now))
-            async for event in run(self._site.source, old.start, timeout_s=600.0):
+        if state.stopped_old:
+            async for event in self._start_old():
                 yield event
         await self._recovery.note("phase", RecoveryPhase.GIVEN_UP.value)
         yield Printed(f"what was recovered stays; to remove it: {_removal(state)}")
+
+    async def _start_old(self) -> AsyncIterator[Event]:
+        """Until it takes statements: it is given up only then. Where the connection was lost while it
+        started, what runs may be on its way down. Raises ProvisionError.
+        """
+        clock, site = self._site.clock, self._site.source
+        began = clock.monotonic()
+        while True:
+            old = await self._recovery.old()
+            if not old.runs:
+                async for event in self._start(old):
+                    yield event
+            waited = (now := clock.monotonic()) - began
+            try:
+                await psql(site, "SELECT 1")
+                return
+            except ProvisionError as error:
+                if waited > _UP_WITHIN_S:
+                    remedy = "read its log; then run this step again"
+                    raise ProvisionError("starting the old server", error.why, remedy) from None
+            await site.survey(again=True)
+            yield Waiting("the old server starts", waited, _UP_WITHIN_S)
+            await site.rest(1.0, now)
+
+    async def _start(self, old: OldServer) -> AsyncIterator[Event]:
+        if old.start is None:
+            raise BlockedError(self.title, "nothing is known that starts the old server", "start it by hand")
+        now = self._site.clock.now()
+        yield Changing(Change(self.id, ChangeKind.RESTART, old.data, "it is stopped", "it runs", at=now))
+        async for event in run(self._site.source, old.start, timeout_s=600.0):
+            yield event
 
     async def verify(self) -> AsyncIterator[Event]:
         """The old server takes statements again, where it was stopped here. Raises ProvisionError."""

@@ -17,6 +17,7 @@ from walconsole.provision.engine.model import (
     Fact,
     FactState,
     Plan,
+    Printed,
     Proved,
     Risk,
 )
@@ -43,7 +44,7 @@ class LoadPart(DumpPart):
 
     def __init__(self, recovery: Recovery, database: str = "", table: str = "") -> None:
         super().__init__(recovery, database, table)
-        self._loaded = False
+        self._begun = self._loaded = False
 
     async def check(self) -> Check:
         """DONE where there is nothing to load, or nothing that may be; BLOCKED where no server takes it."""
@@ -55,12 +56,13 @@ class LoadPart(DumpPart):
             return Check(CheckState.BLOCKED, why, remedy="load the dump by hand, where it shall be")
         if self._loaded:
             return Check(CheckState.DONE, f"{self._table} was loaded")
-        if await self._is_there():
+        if not self._begun and await self._is_there():
             state = await self._recovery.state()
             by_hand = Fact("by hand", self._load(state)[-1], FactState.NOTE, "which adds its rows")
             why = f"the running server has {self._table}: nothing is loaded over it"
             return Check(CheckState.DONE, why, (by_hand,))
-        return Check(CheckState.NEEDED, f"the running server has no {self._table}")
+        begun = f"{self._table} was being loaded when the connection was lost"
+        return Check(CheckState.NEEDED, begun if self._begun else f"the running server has no {self._table}")
 
     async def plan(self) -> Plan:
         """One command; the profile's name is to be typed."""
@@ -75,10 +77,14 @@ class LoadPart(DumpPart):
     async def apply(self) -> AsyncIterator[Event]:
         """Raises ProvisionError with what pg_restore said."""
         if await self._is_there():
+            if self._begun:  # its answer was lost with the connection: the rows are counted as ever
+                yield Printed(f"the running server has {self._table}: it was loaded before")
+                return
             raise BlockedError(self.title, f"the running server has {self._table} by now", "nothing was done")
+        self._begun = True
         now = self._site.clock.now()
         yield Changing(
-            Change(self.id, ChangeKind.SETTING, f"table {self._table}", "not there", "loaded", at=now)
+            Change(self.id, ChangeKind.DATA, f"table {self._table}", "not there", "loaded", at=now)
         )
         async for event in run(self._site, await self._restoring(), timeout_s=_LONGEST_S):
             yield event
