@@ -27,8 +27,11 @@ from walconsole.provision.recovering.recovery import Recovery
 MOST_ROWS = 40
 _NO_TIME = re.compile(r"(?:ERROR|FATAL): +(55P03|57014):")
 _FAR = "SELECT pg_last_wal_replay_lsn(), pg_last_xact_replay_timestamp()"
-_LARGEST = """SELECT c.oid::regclass, reltuples::bigint AS about_rows, pg_size_pretty(relpages::bigint * 8192)
-FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+_LARGEST = """SELECT c.oid::regclass, CASE WHEN never THEN 'rows not known: never analysed'
+    ELSE reltuples::bigint || ' rows, ' || pg_size_pretty(relpages::bigint * 8192) END
+FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace,
+    LATERAL (SELECT reltuples < 0
+        OR relpages = 0 AND current_setting('server_version_num')::int < 140000) AS analysed (never)
 WHERE relkind IN ('r', 'm') AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_toast'
 ORDER BY relpages DESC, 1 LIMIT 10"""
 _LOCKED = "it is locked by what is being replayed (a DROP or ALTER not committed yet), or it took too long"
@@ -94,8 +97,8 @@ class LookBefore(NotUndone):
                 "recovering to the target", f"{why}, the last commit of {state.reached}", remedy
             )
         yield Proved(
-            "nothing was changed by looking; next: --promote, --step-to or --give-up"
-            " (on the recovery's screen x, T, u)"
+            "nothing was changed by looking; next: --dump, --promote, --step-to or --give-up"
+            " (Esc, then on the recovery's screen e, x, T, u)"
         )
 
 
@@ -120,7 +123,9 @@ async def see(recovery: Recovery, sql: str, database: str = "") -> Seen:
     """One statement's answer. Its own errors are an answer, too."""
     status, said = await recovery.ask_copy(sql, database=database)
     lines = [safe(line)[:400] for line in said.splitlines() if line.strip()]
-    shown = safe(" ".join(sql.split()))[:200] if sql != _LARGEST else "the largest tables, about so many rows"
+    shown = "the largest tables, by the last ANALYZE"
+    if sql != _LARGEST:
+        shown = safe(" ".join(sql.split()))[:200]
     if status == 0:
         return Seen(shown, tuple(lines[:MOST_ROWS]), len(lines) > MOST_ROWS)
     locked = _NO_TIME.search(said) is not None
