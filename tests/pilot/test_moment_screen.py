@@ -99,6 +99,17 @@ async def test_it_asks_says_what_it_takes_reads_and_answers() -> None:
         assert search.rested == 1
 
 
+async def test_enter_alone_asks_for_what_was_just_now() -> None:
+    search = ScriptedSearch()
+    app = staged(search)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: isinstance(app.screen, Prompt))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert search.asked == [(app.current.clock.now(), 900.0)]
+
+
 async def test_no_is_no_and_nothing_is_read() -> None:
     search = ScriptedSearch()
     app = staged(search)

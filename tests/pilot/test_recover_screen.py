@@ -158,6 +158,11 @@ async def test_a_recovery_that_stands_open_is_shown_whoever_began_it_and_led_on(
             ("public.t",),
         )
         staged.fixes.pop()
+        staged.app.current.recover_draft = replace(screen.draft, part="shop/public.orders")
+        await pilot.press("e", "enter")
+        await until(pilot, lambda: len(staged.fixes) == 3)
+        assert (staged.wish.database, staged.wish.tables) == ("shop", ("public.orders",))
+        staged.fixes.pop()
         await pilot.press("u")
         await until(pilot, lambda: len(staged.fixes) == 3)
         assert (staged.fixes[2].step, staged.wish.place) == (BACK, PAUSED.place)

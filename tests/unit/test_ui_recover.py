@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from tests.data.moments import found_moments
 from tests.data.recoveries import NOW, RECOVERIES
 from tests.data.recovering import PAUSED
+from walconsole.domain.moments.events import Kind
 from walconsole.domain.recovery.recover_draft import RecoverDraft, before_its_locks, draft_of
 from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_state import RecoveryState
@@ -31,6 +32,16 @@ def found_draft() -> RecoverDraft:
     moment = FOUND.worst(FOUND.moments())
     assert moment is not None
     return draft_of(FOUND.answer(moment), FOUND, place_beside(SNAPSHOT))
+
+
+def test_a_dump_is_offered_of_the_one_table_that_the_event_is_about() -> None:
+    parts = {
+        moment.kind: draft_of(FOUND.answer(moment), FOUND, place_beside(SNAPSHOT)).part
+        for moment in FOUND.moments()
+    }
+    assert parts[Kind.DELETED] == "shop/public.orders"
+    assert parts[Kind.DROPPED] == "", "of three, and none has a name"
+    assert parts[Kind.RESTORE_POINT] == ""
 
 
 def to(target: RecoveryTarget) -> RecoverDraft:

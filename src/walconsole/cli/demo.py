@@ -37,7 +37,8 @@ def declare(command: str, parser: ArgumentParser) -> None:
 
 def start(options: Namespace, stop: Stop) -> int:
     """Start the droplet, and the console on it; the exit code. Raises WalconsoleError."""
-    wish = session(options, config_file(options), DemoWish(options.scenario, options.load))
+    about = EVERY_SCENARIO[options.scenario].summary
+    wish = session(options, config_file(options), DemoWish(options.scenario, options.load, about))
     if not options.serve:
         return open_screen(wish, stop)
     from walconsole.session.demo_serve import serve

@@ -362,8 +362,11 @@ async def _start_droplet(
 ) -> tuple[SandboxProcess, Profile]:
     from walconsole.session.demo_process import LONGEST_STOP_S, SandboxProcess
 
-    shown.status("starting the embedded droplet")
-    droplet = SandboxProcess(wish, shown.status)
+    def status(text: str) -> None:
+        shown.status(f"{wish.about}; {text}" if wish.about else text)
+
+    status("starting the embedded droplet")
+    droplet = SandboxProcess(wish, status)
     cleanups.add("removing the embedded droplet", droplet.stop, LONGEST_STOP_S)
     profile = await droplet.start()
     following = asyncio.create_task(_tell_when_it_ends(droplet, shown), name="embedded droplet")

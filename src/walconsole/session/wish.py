@@ -12,10 +12,14 @@ from walconsole.domain.records import record
 
 @record
 class DemoWish:
-    """The embedded droplet instead of a profile; `load` is segments a minute, None the scenario's own."""
+    """The embedded droplet instead of a profile; `load` is segments a minute, None the scenario's own.
+
+    `about`: what happened there, in a line, which stands there until it is seen.
+    """
 
     scenario: str
     load: float | None = None
+    about: str = ""
 
 
 Target = Profile | DemoWish

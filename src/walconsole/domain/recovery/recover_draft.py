@@ -1,8 +1,9 @@
 """What an operator has chosen of a recovery so far: the event, the targets that stop before it."""
 
 from walconsole.domain.moments.collecting import EndLog
-from walconsole.domain.moments.events import Moment
+from walconsole.domain.moments.events import Kind, Moment
 from walconsole.domain.moments.found import Answer, FoundMoments
+from walconsole.domain.moments.names import Names, relations_of
 from walconsole.domain.moments.words import about_text, loss_text, time_text, what_text
 from walconsole.domain.records import record
 from walconsole.domain.recovery.recover_plan import RecoveryWish
@@ -16,7 +17,8 @@ class RecoverDraft:
     """`event` says what happened, empty where nothing was looked for.
     `offered` are the targets that stop before it, the one to use first, each with what speaks for it. `lsn`
     is its place in the WAL (bytes), `last_commit` the archive's last commit (seconds since the epoch), None
-    where that was not read. `loss` is what such a target loses, by the WAL itself; empty likewise.
+    where that was not read. `loss` is what such a target loses, by the WAL itself; empty likewise. `part` is
+    the one table that the event is about, DATABASE/TABLE; empty where it is about several, or none.
     """
 
     wish: RecoveryWish
@@ -25,6 +27,7 @@ class RecoverDraft:
     lsn: int | None = None
     last_commit: float | None = None
     loss: str = ""
+    part: str = ""
 
     @property
     def is_offered(self) -> bool:
@@ -62,4 +65,14 @@ def draft_of(answer: Answer, found: FoundMoments, place: RecoveryPlace) -> Recov
         answer.moment.lsn,
         None if last_us is None else last_us / 1_000_000,
         loss_text(answer.loss),
+        _part(answer.moment, found.names),
     )
+
+
+def _part(moment: Moment, names: Names) -> str:
+    """Its one table, as a dump is asked for; empty where its name, or its database's, is not known."""
+    tables, databases = relations_of(moment, names), [oid for oid in moment.databases if oid]
+    if moment.kind is Kind.DATABASE_DROPPED or len(tables) != 1 or len(databases) != 1:
+        return ""
+    told = f"{names.database(databases[0])}/{tables[0]}"
+    return told if " " not in told else ""

@@ -234,6 +234,7 @@ MOMENTS = table(
         Action("screen.leave", "escape", "Esc", "Back one step; what is read now is given up", "back"),
         EXPLAIN,
         Action("screen.ask", "T", "T", "Ask for a time: says what it takes, then reads", "ask", takes="time"),
+        Action("screen.recover", "U", "U", "Go back to just before the event: recover", "recover"),
         Action(
             "screen.filter", "slash", "/", "Events about a table, a number, a word", "filter", takes="text"
         ),
@@ -242,7 +243,6 @@ MOMENTS = table(
         Action(
             "screen.enter", "enter", "Enter", "Go on: to the event's target, loss, commands", "in", "pane"
         ),
-        Action("screen.recover", "U", "U", "Go back to just before the event: recover", "recover"),
         Action("screen.copy_commands", "Y", "Y", "Copy the commands that restore to it", "copy commands"),
         Action("screen.export", "e", "e", "Export the events, JSON and CSV", "export"),
         Action("screen.copy_value", "y", "y", "Copy the line's value", "copy", "pane"),

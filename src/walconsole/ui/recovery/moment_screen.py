@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from walconsole.ui.board.messages import SnapshotTaken
 
 _STEP = 8
+ASKS = "around when (UTC; 14:02 30min; Enter: the last 15 min):"
+JUST_NOW_S = 900.0
+"""What Enter alone asks for: who is woken knows that it was just now, and not the time in UTC."""
 _NO_NAMES = RcloneNames({}, "")
 
 
@@ -193,14 +196,15 @@ class MomentScreen(PanesScreen):
         before = ""
         if self.picture.found is not None:
             before = time_value(int(self.picture.found.around * 1_000_000))[:19]
-        self.app.push_screen(Prompt("around when (UTC, and how far: 14:02 30min):", before), self._asked)
+        self.app.push_screen(Prompt(ASKS, before), self._asked)
 
     def _asked(self, text: str | None) -> None:
         searcher = self.session.searcher
-        if not text or searcher is None:
+        if text is None or searcher is None:
             return
+        now = self.session.clock.now()
         try:
-            around, within_s = read_asked(text, self.session.clock.now())
+            around, within_s = read_asked(text, now) if text.strip() else (now, JUST_NOW_S)
         except ValueError as error:
             self._say(str(error), "that is no time", "warning")
             return

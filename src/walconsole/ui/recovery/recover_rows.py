@@ -86,7 +86,7 @@ def _told_of(concern: Concern) -> tuple[str, str]:
 def _next(state: RecoveryState) -> str:
     """The keys of this screen that lead on."""
     if state.readable:
-        return "P looks into it, e dumps a part, x opens it, T takes a later target, u gives up"
+        return "P looks into it, e brings a table back, x opens it, T takes a later target, u gives up"
     return "x goes on where it was, u gives it up"
 
 
@@ -147,8 +147,8 @@ _WHILE_OPEN = ("loses", "base backup", "WAL")
 
 def _told(label: str, text: str, draft: RecoverDraft) -> str:
     """What the plan says; of a loss what the WAL says, where it was read for this target."""
-    if label == "loses" and draft.loss and draft.is_offered:
-        return draft.loss
+    if label == "loses":
+        return f"once it is opened: {draft.loss if draft.loss and draft.is_offered else text}"
     return f"{text}; the first step asks the disk itself" if label == "room" else text
 
 
@@ -172,7 +172,12 @@ _BEFORE = (
         "by a private server without network or archiving, up to the target, and paused",
         "give it up",
     ),
-    ("look", "read-only, with lock and statement timeouts", "changes nothing"),
+    (
+        "look",
+        "read-only, with lock and statement timeouts; after a wrong DROP or DELETE one table is brought back "
+        "from here (e), and the rest given up (u)",
+        "changes nothing",
+    ),
     (
         "open",
         "asks once more; then it is promoted, on a timeline of its own",

@@ -332,12 +332,14 @@ class RecoverScreen(PanesScreen):
             return
 
         def asked(text: str | None) -> None:
-            database, slash, table = (text or "").strip().rpartition("/")
+            chosen = self.draft.part if text is not None and not text.strip() else text or ""
+            database, slash, table = chosen.strip().rpartition("/")
             if table or slash:
                 tables = (table,) if table else ()
                 self._open(DUMP, replace(self._wish_of(going), tables=tables, database=database))
 
-        self.app.push_screen(Prompt("dump (TABLE, DATABASE/TABLE, DATABASE/):"), asked)
+        offered = f"; Enter: {self.draft.part}" if self.draft.part else ""
+        self.app.push_screen(Prompt(f"dump (TABLE, DATABASE/TABLE, DATABASE/{offered}):"), asked)
 
     def _wish_of(self, going: RecoveryState) -> RecoveryWish:
         """What that recovery was asked for."""
