@@ -78,8 +78,8 @@ tested-failures: $(VENV)/.dev-installed
 
 deaths: $(VENV)/.dev-installed
 	@$(BIN)/pytest -v -n 2 --dist loadfile --every-death tests/integration/test_deaths_drill.py \
-		tests/integration/test_deaths_recovery.py \
-		tests/integration/test_droplet_base_backup_faults.py -k 'moment or death'
+		tests/integration/test_deaths_recovery.py tests/integration/test_cuts_recovery.py \
+		tests/integration/test_droplet_base_backup_faults.py -k 'moment or death or cut'
 
 walks: $(VENV)/.dev-installed
 	@$(BIN)/pytest -v -n 2 tests/integration/test_sandbox_walk.py --every-walk

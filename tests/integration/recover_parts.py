@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from tests.data.provisioning import RealClock
 from tests.integration.provision_stage import Stage
+from tests.servers.archived import MIB
 from tests.servers.postgres import PostgresServer
 from tests.servers.s3 import S3Keys
 from walconsole.config.writer import profile_as_toml
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, Profile
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
+from walconsole.domain.wal import wal_name
 from walconsole.droplet.choices import DrillChoices
 from walconsole.provision.engine.model import Printed, Proved, Step
 from walconsole.provision.engine.runner import Runner
@@ -69,6 +71,30 @@ def text_of(server: PostgresServer, sql: str) -> str:
 def names(folder: str | Path) -> set[str]:
     """What lies in it."""
     return {path.name for path in Path(folder).iterdir()}
+
+
+def listing(stage: Stage) -> list[dict[str, str]]:
+    """All objects of each copy, with ETag and time."""
+    found = []
+    for role in BucketRole:
+        client, bucket = stage.gateways[role].client(), stage.target(role).bucket
+        listed = client.list_objects_v2(Bucket=bucket).get("Contents", [])
+        found.append({one["Key"]: f"{one['ETag']} {one['LastModified'].isoformat()}" for one in listed})
+    return found
+
+
+def assert_untouched(was: list[dict[str, str]], now: list[dict[str, str]]) -> set[str]:
+    """In each copy what lay there is as it was. What is new and no segment, which production archives."""
+    new = set[str]()
+    for before, after in zip(was, now, strict=True):
+        assert before.items() <= after.items(), "what lay there is as it was"
+        new |= {key for key in after.keys() - before.keys() if not is_segment(key)}
+    return new
+
+
+def is_segment(key: str) -> bool:
+    """What a server archives by itself."""
+    return wal_name(key.rpartition("/")[2].split(".")[0], MIB) is not None
 
 
 def own_client(stage: Stage, role: BucketRole) -> "S3Client":

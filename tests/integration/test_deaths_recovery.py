@@ -14,13 +14,11 @@ import pytest_asyncio
 from tests.integration.deaths import each_death, killed, share_of
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
-from tests.integration.recover_parts import Program, names, orders, text_of
-from tests.servers.archived import MIB, fill_segment, wait_archived
+from tests.integration.recover_parts import Program, assert_untouched, listing, names, orders, text_of
+from tests.servers.archived import fill_segment, wait_archived
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
-from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.recover_state import RecoveryPhase
-from walconsole.domain.wal import wal_name
 from walconsole.provision.recovering.recovery import Recovery
 
 pytestmark = [
@@ -60,15 +58,6 @@ class Recovering:
     def recovery(self) -> Recovery:
         """As who looks now sees it."""
         return Recovery(self.stage.site)
-
-    def listing(self) -> list[dict[str, str]]:
-        """All objects of each copy, with ETag and time."""
-        found = []
-        for role in BucketRole:
-            client, bucket = self.stage.gateways[role].client(), self.stage.target(role).bucket
-            listed = client.list_objects_v2(Bucket=bucket).get("Contents", [])
-            found.append({one["Key"]: f"{one['ETag']} {one['LastModified'].isoformat()}" for one in listed})
-        return found
 
     async def ran(self, *options: str) -> str:
         """What the program said; it must go well."""
@@ -143,30 +132,18 @@ async def recovering(
         yield made
 
 
-def is_productions(key: str) -> bool:
-    """A segment: what the server archives by itself."""
-    return wal_name(key.rpartition("/")[2].split(".")[0], MIB) is not None
-
-
-def assert_untouched(was: list[dict[str, str]], now: list[dict[str, str]]) -> None:
-    """In each copy what lay there is as it was, and what is new is production's."""
-    for before, after in zip(was, now, strict=True):
-        assert before.items() <= after.items(), "what lay there is as it was"
-        assert [key for key in after.keys() - before.keys() if not is_productions(key)] == []
-
-
 async def test_a_recovery_that_dies_is_gone_on_with_or_undone(recovering: Recovering, death: int) -> None:
     """Up to the pause nothing but its own folder is written."""
     cluster = recovering.stage.cluster
     started = text_of(cluster, "SELECT pg_postmaster_start_time()")
-    before = recovering.listing()
+    before = listing(recovering.stage)
     await recovering.dies(death, *recovering.wish, "--apply")
     if death % 3:
         begun = (await recovering.recovery.state()).is_open
         said = await recovering.ran(*(() if begun else recovering.wish), "--apply", "--count", "orders")
         assert "    50" in said
     await recovering.undone()
-    assert_untouched(before, recovering.listing())
+    assert assert_untouched(before, listing(recovering.stage)) == set()
     assert orders(cluster) == 10
     assert text_of(cluster, "SELECT pg_postmaster_start_time()") == started, "it was never stopped"
     assert cluster.sql("SELECT failed_count FROM pg_stat_archiver") == [(0,)]
@@ -186,5 +163,5 @@ async def test_a_promotion_that_dies_is_gone_on_with(accident: Recovering, death
     assert orders(cluster) == 50
     assert names(f"{state.old}.before-{state.id}") >= {"PG_VERSION", "base"}, "the old files stay"
     assert cluster.sql("SHOW archive_mode") == [("on",)]
-    for copy in accident.listing():
+    for copy in listing(accident.stage):
         assert any(key.rpartition("/")[2].startswith("00000002.history") for key in copy)
