@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from walconsole.process.garbage import REVIEWED_EVERY_S, Lasting
+from walconsole.process.garbage import REVIEWED_EVERY_S, SOON_S, Lasting
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ class Knot:
 def test_what_is_new_is_found_though_the_rest_is_not_gone_through() -> None:
     lasting = Lasting(0.0)
     before = Knot()
-    lasting.settle(0.0)
+    lasting.collect(0.0)
     assert gc.get_freeze_count() > 1000
     late = Knot()
     seen_before, seen_late = weakref.ref(before), weakref.ref(late)
@@ -36,3 +36,24 @@ def test_what_is_new_is_found_though_the_rest_is_not_gone_through() -> None:
     lasting.collect(REVIEWED_EVERY_S)
     assert seen_before() is None
     assert gc.get_freeze_count() > 1000
+
+
+def test_what_is_new_is_gone_through_once() -> None:
+    lasting = Lasting(0.0)
+    lasting.collect(0.0)
+    kept = [Knot() for _ in range(3000)]
+    lasting.collect(10.0)
+    assert len(gc.get_objects()) < len(kept)
+
+
+def test_what_was_dropped_is_found_soon() -> None:
+    lasting = Lasting(0.0)
+    large = Knot()
+    lasting.collect(10.0)
+    seen = weakref.ref(large)
+    del large
+    lasting.dropped(20.0)
+    lasting.collect(19.0 + SOON_S)
+    assert seen() is not None
+    lasting.collect(20.0 + SOON_S)
+    assert seen() is None

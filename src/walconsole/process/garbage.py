@@ -54,29 +54,30 @@ _ARENA_MAX = -8
 class Lasting:
     """What is made once and stays, as hundreds of connections, taken out of the collector's sight.
 
-    To go through all of it takes 100 ms and more, in which no key is painted. What of it was dropped since is
-    found once in REVIEWED_EVERY_S.
+    To go through all of it takes 100 ms and more, in which no key is painted. What is new is gone through
+    once, and then counts as staying. What of all that was dropped since, and is in a cycle, is found once in
+    REVIEWED_EVERY_S.
     """
 
     def __init__(self, now: float) -> None:
         self._reviewed_at = now
 
     def collect(self, now: float) -> None:
-        """What is new, and now and then everything; `now` is of a monotonic clock, in seconds."""
+        """What is new, and now and then everything; what is left stays. `now` is of a monotonic clock, in
+        seconds.
+        """
         if now - self._reviewed_at >= REVIEWED_EVERY_S:
+            self._reviewed_at = now
             gc.unfreeze()
-            self.settle(now)
-        else:
-            collect_all()
-
-    def settle(self, now: float) -> None:
-        """What there is stays."""
-        self._reviewed_at = now
         collect_all()
         gc.freeze()
 
+    def dropped(self, now: float) -> None:
+        """Something large is not needed any more: everything is gone through SOON_S later at the latest."""
+        self._reviewed_at = min(self._reviewed_at, now + SOON_S - REVIEWED_EVERY_S)
 
-REVIEWED_EVERY_S = 3600.0
+
+REVIEWED_EVERY_S, SOON_S = 3600.0, 600.0
 
 
 def collect_all() -> None:

@@ -56,8 +56,9 @@ KEEPALIVE_S = 90.0
 """Longer than from one look to the next, each of which asks more: 500 that are asked each 2.5 s take 16 % of
 a core. While its console is open one is asked as often as any other."""
 FULL_HOST_EVERY_S = 900.0
-COLLECT_EVERY = 30
-"""Whole looks: each leaves a fifth of a MiB."""
+COLLECT_EVERY = 10
+"""Whole looks: each leaves some hundred objects that know of each other, asyncio's and asyncssh's, and a
+thousand that stay until its next one."""
 SCREEN_EVERY_S, SCREENS_OF = 600.0, 50
 """So often a whole screen is kept of a cluster whose level stays; of more than so many as much more rarely.
 The first of an hour takes some 9 kB: a month of five hundred would be two gigabytes, of fifty a half."""
@@ -104,7 +105,6 @@ class Fleet:
         self._pace = Pace()
         self._lasting = Lasting(self._clock.monotonic())
         self._begun = 0
-        self._all_seen = False
         self._woken = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._kept: KeptFiles | None = None
@@ -156,6 +156,7 @@ class Fleet:
         for cluster in self._clusters.values():
             if cluster.session is session:
                 cluster.session, cluster.turn.held = None, False
+                self._lasting.dropped(self._clock.monotonic())
                 if cluster.shell is not None:
                     cluster.shell.connection.ask_when_silent(KEEPALIVE_S)
 
@@ -211,10 +212,7 @@ class Fleet:
     def _collect(self) -> None:
         """A look leaves cycles behind, which are old when it ends: only a full collection finds them."""
         self._begun += 1
-        if not self._all_seen and all(cluster.turn.whole_at for cluster in self._clusters.values()):
-            self._all_seen = True
-            self._lasting.settle(self._clock.monotonic())
-        elif self._begun % COLLECT_EVERY == 0:
+        if self._begun % COLLECT_EVERY == 0:
             self._lasting.collect(self._clock.monotonic())
 
     def _begin(self, cluster: _Cluster, kind: Kind) -> None:

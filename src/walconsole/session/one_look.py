@@ -149,6 +149,8 @@ async def look_anew(
 async def _watch(
     observer: Observer, screen: NobodyThere, is_enough: Callable[[Snapshot], bool], limit_s: float
 ) -> None:
+    from walconsole.observe.poller.poller import let_go_of_end
+
     running = asyncio.create_task(observer.run(screen), name="observation")
     try:
         async with asyncio.timeout(limit_s):
@@ -158,6 +160,7 @@ async def _watch(
     finally:
         running.cancel()
         await asyncio.wait([running])
+        let_go_of_end(running)
 
 
 async def _until(screen: NobodyThere, is_enough: Callable[[Snapshot], bool]) -> None:

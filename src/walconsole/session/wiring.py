@@ -137,6 +137,12 @@ def observe(
     is not asked. `rclone` is where the droplet's keys are read, None: on that host. `carried` is what the
     look before this one hands on, and what the next one gets.
     """
+
+    async def let_go() -> None:
+        known.let_go()
+        observer.let_go()
+
+    cleanups.add("letting go of what was observed", let_go)  # the last of these: they need what it lets go
     carried = carried if carried is not None else Carried()
     host = finding.host if finding is not None else HostProbe(shell, profile, clock)
     database = DatabaseLater(lambda: _postgres(shell, profile, host, clock, environment))

@@ -257,7 +257,8 @@ class PostgresDatabase:
             return await self._within(self._shell.patience.attempt(CONNECT_S), connecting)
         except psycopg.Error as error:
             # Not chained: psycopg's error refers to the connection, which knows the password.
-            raise connect_error(self._tried(), error, bridge, self._target, place) from None
+            failed = error.with_traceback(None)  # where it came from is a frame that keeps it
+            raise connect_error(self._tried(), failed, bridge, self._target, place) from None
 
     async def _open_process(self, bridge: Bridge, conn: asyncssh.SSHClientConnection) -> None:
         place, register = self._shell.connection.target.host, self._shell.register
@@ -311,13 +312,15 @@ class PostgresDatabase:
         self._at_work = task
         task.add_done_callback(self._at_rest)
         try:
-            done, _ = await asyncio.wait([task], timeout=timeout_s)
+            await asyncio.wait([task], timeout=timeout_s)
+            if task.done():
+                return task.result()
+            await self._cut(task)
         except asyncio.CancelledError:
             await self._cut(task)
             raise
-        if done:
-            return task.result()
-        await self._cut(task)
+        finally:
+            del task  # what it raises keeps this frame, and it keeps what it raised
         await self._shell.confirm_link()
         raise DatabaseError(
             self._tried(), f"no answer within {timeout_s:g} s", "the server may hang; see its log"

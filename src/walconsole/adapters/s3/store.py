@@ -159,10 +159,9 @@ class SpacesStore:
     async def _lifecycle_once(self) -> tuple[LifecycleRule, ...]:
         answer, attempt, _ = await self._answer("", "lifecycle=", {})
         if answer.status != 200:
-            error = refused(attempt, answer)
-            if error.meaning is Meaning.ABSENT_SETTINGS:
+            if refused(attempt, answer).meaning is Meaning.ABSENT_SETTINGS:
                 return ()
-            raise error
+            raise refused(attempt, answer)
         return read_lifecycle(answer.body)
 
     async def _versions_once(self, query: str) -> tuple[StoredVersion, ...]:

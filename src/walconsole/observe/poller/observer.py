@@ -21,7 +21,7 @@ from walconsole.domain.standing.recovery import restoring
 from walconsole.domain.standing.unreachable import is_stopping
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.logs.stream import LogFollower
-from walconsole.observe.poller.poller import Poller
+from walconsole.observe.poller.poller import Poller, let_go_of_end
 from walconsole.observe.poller.probe import Fact, Probe
 from walconsole.observe.server.catalogue import CatalogueProbe
 from walconsole.observe.server.sql import PostgresProbe
@@ -130,11 +130,22 @@ class ServerObserver:
     async def run(self, screen: Screen) -> None:
         """See ports.Observer."""
         self._screen = screen
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._host.answer_choices(screen, self._poller.refresh), name="cluster choice")
-            tasks.create_task(self._poller.run(), name="poller")
-            if self._log is not None:
-                tasks.create_task(self._log.run(screen.log), name="log")
+        running: list[asyncio.Task[None]] = []
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                choice = self._host.answer_choices(screen, self._poller.refresh)
+                running.append(tasks.create_task(choice, name="cluster choice"))
+                running.append(tasks.create_task(self._poller.run(), name="poller"))
+                if self._log is not None:
+                    running.append(tasks.create_task(self._log.run(screen.log), name="log"))
+        finally:
+            for task in running:
+                let_go_of_end(task)
+
+    def let_go(self) -> None:
+        """It has ended. What was read goes with the last that holds it, without the collector."""
+        self._poller.let_go()
+        self._readers = {}
 
     def refresh(self) -> None:
         """See ports.Observer."""
@@ -225,6 +236,10 @@ class LatestFacts:
     def follow(self, snapshot: Callable[[], Snapshot]) -> None:
         """From now on, `snapshot()` is what is known."""
         self._snapshot = snapshot
+
+    def let_go(self) -> None:
+        """What it reads has ended."""
+        self._snapshot = None
 
     def snapshot(self) -> Snapshot:
         """All of it; that of a console which has just begun before there is any."""

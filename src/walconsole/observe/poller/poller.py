@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import floor
@@ -146,6 +147,11 @@ class Poller:
             for rounds in self._rounds:
                 tasks.create_task(rounds.run(), name=f"probe: {rounds.probe.name}")
 
+    def let_go(self) -> None:
+        """It has ended, and takes no probe any more: they, and what they look through, know of each other."""
+        self._rounds.clear()
+        self._publish = _to_nobody
+
     def refresh(self) -> None:
         """Take every probe now, a paused one once; what failed or was refused is tried again."""
         for rounds in self._rounds:
@@ -199,6 +205,10 @@ class Poller:
     def _publish_once(self) -> None:
         self._publishing = False
         self._publish(self.snapshot)
+
+
+def _to_nobody(_snapshot: Snapshot) -> None:
+    pass
 
 
 def _readings(
@@ -313,8 +323,7 @@ class _Rounds:
         except WalconsoleError as error:
             return problem_of(error)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if _is_ended():
                 raise
             return Problem(f"{probe.name}: the attempt was broken off", "it is tried again", SSH_LOST)
         except Exception as error:  # noqa: BLE001  # a probe's bug dims its pane and no more
@@ -350,11 +359,33 @@ class _Rounds:
                 await asyncio.wait([taking])
             if not taking.cancelled():
                 taking.exception()  # a look that ends meanwhile: nobody else asks, and asyncio would log that
+            del taking  # what it raised keeps this frame, and it keeps what it raised
 
     def _overdue(self, lasted_s: float, *, goes_on: bool) -> Problem:
         why = f"no answer within {seconds_text(lasted_s)}"
         tried = "it is waited for on: the droplet is slow" if goes_on else "it is tried again and again"
         return Problem(f"{self.probe.name}: {why}", tried, OVERDUE, brief=why)
+
+
+def _is_ended() -> bool:
+    """Whether somebody cancels the task that runs. In a frame of its own: see `let_go_of_end`."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def let_go_of_end(task: "asyncio.Task[Any]") -> None:
+    """Have a task that was cancelled forget how it ended.
+
+    It keeps that error, the error its frames, and those what they worked on, and often the task itself or the
+    error (TaskGroup.__aexit__ does both): a cycle that holds all of an observation until it is found. Asking
+    for it gives it away (`_cancelled_exc` of asyncio's futures).
+    """
+    if not task.cancelled():
+        return
+    try:
+        task.exception()
+    except asyncio.CancelledError as error:
+        traceback.clear_frames(error.__traceback__)
 
 
 class _OverdueError(Exception):
