@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.growth import Compressibility
-from walconsole.domain.archive.listing import ObjectDetails, StoredObject
+from walconsole.domain.archive.listing import ObjectDetails, ReadThrough, StoredObject
 from walconsole.domain.archive.marks import Marks
 from walconsole.domain.facts.evidence import LifecycleRule
 from walconsole.domain.facts.host import ClusterFacts
@@ -229,6 +229,10 @@ class BucketReader(Protocol):
 
     async def compressibility(self) -> Compressibility:
         """Download a few MiB of the newest segments and compress them. Raises ValueError without any."""
+        ...
+
+    async def read_through(self) -> ReadThrough:
+        """Download whole segments, up to a bound, and see whether each is one; what is not becomes known."""
         ...
 
     def accept(self, gap: Gap, reason: str) -> None:

@@ -8,7 +8,7 @@ from typing import overload
 from tests.data.facts import NOW
 from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.growth import Compressibility
-from walconsole.domain.archive.listing import ObjectDetails, StoredObject
+from walconsole.domain.archive.listing import ObjectDetails, ReadThrough, StoredObject
 from walconsole.domain.archive.marks import TILE_KEYS, Marks
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.round_trips import Page
@@ -127,6 +127,9 @@ class KeysReader:
 
     async def compressibility(self) -> Compressibility:
         return Compressibility(0.25, 4, 0.5, NOW)
+
+    async def read_through(self) -> ReadThrough:
+        return ReadThrough(12, 3 << 20, 400)
 
     def accept(self, gap: Gap, reason: str) -> None:
         raise NotImplementedError

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.failure_stage import TABLE, Row
-from tests.integration.test_failures_folder import archiving, run
+from tests.integration.test_failures_folder import archiving, elsewhere, run
 from tests.integration.test_failures_found import Host, Record, brought_about, host
 from tests.servers.archived import fill_segment, start_archiving, wait_archived
 from tests.servers.fixtures import MakePostgres
@@ -26,7 +26,7 @@ from tests.servers.sshd import SshServer
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(240), pytest.mark.long]
 
-__all__ = ["host"]
+__all__ = ["elsewhere", "host"]
 
 
 @pytest.fixture
@@ -60,11 +60,11 @@ def in_its_namespace(server: PostgresServer, command: str) -> None:
 @pytest.mark.failure_mode("folder-not-writable")
 @pytest.mark.usefixtures("_table")
 async def test_a_folder_that_only_the_servers_unit_may_not_write(
-    sshd: SshServer, server: PostgresServer, base: Path
+    sshd: SshServer, server: PostgresServer, elsewhere: Path
 ) -> None:
     """Looked at from a shell all is well: the server's user may write there."""
     start_apart(server)
-    async with archiving(sshd, server, base) as watched:
+    async with archiving(sshd, server, elsewhere) as watched:
         folder = watched.folder
         in_its_namespace(server, f"mount --bind {folder} {folder}; mount -o remount,ro,bind {folder}")
         fill_segment(server)
@@ -112,7 +112,7 @@ async def test_a_data_directory_behind_a_link_has_no_dead_files(
 async def test_a_clean_up_that_takes_what_a_label_needs(
     sshd: SshServer, server: PostgresServer, base: Path
 ) -> None:
-    """Where the base backup lies is not known; that it cannot be replayed is. A note: none is expected here."""
+    """Where the base backup lies is not known; that it cannot be replayed is. A note, as none is expected."""
     into = base / "backup"
     async with archiving(sshd, server, base) as watched:
         asked = ["-h", str(server.socket_dir), "-p", str(server.port), "-c", "fast", "-X", "none"]

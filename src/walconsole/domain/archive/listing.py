@@ -5,6 +5,7 @@ from typing import Protocol
 
 from walconsole.domain.archive.page_header import PageHeader
 from walconsole.domain.records import record
+from walconsole.domain.units import bytes_text, plural
 
 
 @record
@@ -29,6 +30,30 @@ class ObjectDetails:
     header: PageHeader | None
     no_header: str
     read_at: float
+
+
+@record
+class ReadThrough:
+    """Stored segments that were read to their ends: how many, of how many bytes as they are stored.
+
+    `unfit` are the names of those that are no whole segment, `too_large` how many were more than what was
+    left of the budget, `stored` how many there are.
+    """
+
+    segments: int
+    stored_bytes: int
+    stored: int
+    unfit: tuple[str, ...] = ()
+    too_large: int = 0
+
+    @property
+    def text(self) -> str:
+        """One line."""
+        count = plural(self.segments, "segment")
+        read = f"{count} of {self.stored:,} read to the end, {bytes_text(self.stored_bytes)}"
+        found = f"{len(self.unfit)} NOT whole, the first {self.unfit[0]}" if self.unfit else "all whole"
+        left = f"; {self.too_large:,} too large for the rest of what may be read" if self.too_large else ""
+        return f"{read}: {found}{left}"
 
 
 class ObjectListing(Protocol):

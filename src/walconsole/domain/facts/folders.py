@@ -42,9 +42,11 @@ class ArchiveFolder:
 class FolderFacts:
     """What of the archive lies in folders: those on the droplet, and `elsewhere` what is sent to other hosts.
 
-    `missing` says what could not be looked at.
+    `missing` says what could not be looked at. `named_by` is the archive_command that named them, safe to
+    show: of what another one names nothing is known yet.
     """
 
     folders: tuple[ArchiveFolder, ...] = ()
     elsewhere: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    named_by: str = ""

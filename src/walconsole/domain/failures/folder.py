@@ -8,6 +8,7 @@ from walconsole.domain.facts.folders import ArchiveFolder
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import is_folder
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.folders import folders_in_force
 from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
@@ -21,8 +22,7 @@ _DEFAULT_SEGMENT = 16 << 20
 
 def wrong_folder(assessment: Assessment) -> Iterator[Finding]:
     """What is wrong with each folder, the first cause alone: what is not mounted is not full, too."""
-    facts = assessment.snapshot.folders.value
-    for folder in facts.folders if facts is not None else ():
+    for folder in folders_in_force(assessment.snapshot):
         found = (
             _not_mounted(assessment, folder)
             or _missing(assessment, folder)

@@ -6,7 +6,7 @@ from shlex import quote
 from walconsole.domain.facts.folders import ArchiveFolder
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.folders import IN_MEMORY
+from walconsole.domain.standing.folders import IN_MEMORY, folders_in_force
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import setting_row
@@ -17,8 +17,7 @@ _SYSTEMS_OWN = ("/dev/", "/run/", "/tmp/", "/var/run/", "/var/tmp/")  # noqa: S1
 
 def badly_placed(assessment: Assessment) -> Iterator[Finding]:
     """What is wrong with where each folder lies, while all works."""
-    facts = assessment.snapshot.folders.value
-    for folder in facts.folders if facts is not None else ():
+    for folder in folders_in_force(assessment.snapshot):
         if folder.beside_data and not folder.expected_mount:
             yield _beside(assessment, folder)
         if _is_the_units(folder):

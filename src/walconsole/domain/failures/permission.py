@@ -23,7 +23,7 @@ def permission(assessment: Assessment) -> Iterator[Finding]:
     """A file that the command needs may not be read or written by the server's user."""
     snapshot = assessment.snapshot
     sealed = assessment.programs_words(_READ_ONLY)
-    denied = assessment.programs_words(DENIED)
+    denied = tuple(each for each in assessment.programs_words(DENIED) if not _OF_NO_FILE.search(each.text))
     lines = [entry for entry in sealed or denied if not _is_told_elsewhere(entry.text)]
     if not lines or (assessment.last_failure is None and not assessment.troubled):
         return
@@ -63,6 +63,13 @@ def permission(assessment: Assessment) -> Iterator[Finding]:
         certainty=Certainty.LIKELY,
         surer="run the archive command by hand as the server's user",
     )
+
+
+_OF_NO_FILE = re.compile(
+    r"^\W*permission denied\W*$|permission denied for \w+|\b(?:http|status|code)\W{1,3}403\b", re.IGNORECASE
+)
+"""What a service says of a request (Vault's `* permission denied`, PostgreSQL's of a table): strerror(3)'s
+words stand behind what was tried."""
 
 
 def _allowed_by_mode(snapshot: Snapshot, path: str) -> str:

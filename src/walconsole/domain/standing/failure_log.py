@@ -217,7 +217,25 @@ def last_words(words: Sequence[LogEntry]) -> str:
     details = (
         entry.text[max(0, servers_level(entry.text)[1]) :] for entry in after if entry.kind is LogKind.DETAIL
     )
-    return " ".join((last[0].text.strip(), *details))
+    return " ".join((*_led_to(lines, last[0]), last[0].text.strip(), *details))
+
+
+_ITEM = re.compile(r"\s*\* ")
+_MOST_LEADING = 4
+
+
+def _led_to(lines: Sequence[LogEntry], item: LogEntry) -> tuple[str, ...]:
+    """The sentence that a list's item ends: Vault names what was asked for above `* permission denied`."""
+    if not _ITEM.match(item.text):
+        return ()
+    above = lines[: next(at for at, entry in enumerate(lines) if entry is item)]
+    begun = next((back for back, entry in enumerate(reversed(above), 1) if _BEGINS.search(entry.text)), 0)
+    if not 0 < begun <= _MOST_LEADING:
+        return ()
+    return tuple(entry.text.strip() for entry in above[-begun:] if entry.text.strip())
+
+
+_BEGINS = re.compile(r"^Error [^:]+:")
 
 
 _LINE_TOLD = 160

@@ -7,6 +7,7 @@ from walconsole.domain.archivers.folders import archive_folders, folders_elsewhe
 from walconsole.domain.facts.folders import ArchiveFolder
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import folder_place, is_folder
+from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Finding
 from walconsole.domain.standing.remedies import command_in_force
 
@@ -43,6 +44,22 @@ def folder_words(text: str) -> str:
     for said, meant in _WORDS:
         text = text.replace(said, meant)
     return text
+
+
+def folders_in_force(snapshot: Snapshot) -> tuple[ArchiveFolder, ...]:
+    """What is known of the folders that are archived to now: not of those that only a command before named.
+
+    The settings are read more often than the folders are looked at.
+    """
+    facts, settings = snapshot.folders.value, snapshot.settings.value
+    if facts is None:
+        return ()
+    command = settings.value("archive_command") if settings is not None else None
+    if command is None or facts.named_by in ("", safe(command)):
+        return facts.folders
+    named = {path.rstrip("/") for path in archive_folders(command)}
+    copies = {folder_place(copy.value.bucket)[1] for copy in snapshot.copies if copy.value is not None}
+    return tuple(each for each in facts.folders if each.path.rstrip("/") in named | copies)
 
 
 def is_in_folders(snapshot: Snapshot) -> bool:

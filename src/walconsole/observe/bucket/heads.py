@@ -210,12 +210,24 @@ async def _sample(heads: Heads, holding: Holding, store: ObjectStore, plain: Pla
     if heads.sampled is not None and not heads.doubted:
         return
 
+    unfit = {each.name for each in heads.sampled or () if each.problem}
+
     async def identified(segment: Segment) -> SegmentIdentity | None:
         found = await locate(store, holding, segment, now)
         name = segment.name(holding.segment_bytes)
-        return await _identity(Heads(), name, found[0].key, store, plain, now, WHOLE_BYTES) if found else None
+        if not found:
+            return None
+        whole = max(WHOLE_BYTES, found[0].size) if name in unfit else WHOLE_BYTES  # its end was what told
+        return await _identity(Heads(), name, found[0].key, store, plain, now, whole)
 
     heads.sampled = await sampled(holding, heads.sampled or (), identified)
+
+
+async def read_whole(
+    name: str, stored: StoredObject, store: ObjectStore, plain: Plain, now: float
+) -> SegmentIdentity:
+    """What one object says when it is read to its end, however large it is. Raises what the store does."""
+    return await _identity(Heads(), name, stored.key, store, plain, now, stored.size)
 
 
 def _is_to_be_read(heads: Heads, known: SegmentIdentity | None, name: str) -> bool:

@@ -9,7 +9,7 @@ from walconsole.domain.archive.growth import Compressibility
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.key_space import segment_of
 from walconsole.domain.archive.layouts import segment_suffix, split_key
-from walconsole.domain.archive.listing import ObjectDetails, StoredObject
+from walconsole.domain.archive.listing import ObjectDetails, ReadThrough, StoredObject
 from walconsole.domain.archive.marks import Marks
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.round_trips import Page
@@ -17,6 +17,7 @@ from walconsole.domain.wal import Segment
 from walconsole.observe.bucket.heads import HEAD_BYTES, read_header
 from walconsole.observe.bucket.locate import locate
 from walconsole.observe.bucket.probe import BucketProbe
+from walconsole.observe.bucket.reading_through import read_through
 
 SAMPLED_SEGMENTS = 2
 SAMPLE_BYTES = 16 * 1024 * 1024
@@ -84,6 +85,20 @@ class ProbeReader:
         if not plain:
             raise ValueError("the newest segments are empty, or gone")
         return Compressibility(packed / plain, segments, forced / segments, self._probe.clock.now())
+
+    async def read_through(self) -> ReadThrough:
+        """See ports.BucketReader. What is no whole segment is told as those that a sweep's sample finds."""
+        holding, probe = self._holding(), self._probe
+        if holding is None or probe.picture is None:
+            return ReadThrough(0, 0, 0)
+        read, found = await read_through(holding, probe.store, probe.plain, probe.clock.now())
+        heads = probe.picture.heads
+        names = {each.name for each in found}
+        kept = [each for each in heads.sampled or () if each.name not in names]
+        heads.sampled = (*kept, *(each for each in found if each.problem))
+        heads.version += 1
+        probe.look_again()
+        return read
 
     def accept(self, gap: Gap, reason: str) -> None:
         """See ports.BucketReader."""

@@ -70,7 +70,7 @@ class FolderProbe:
             self._received = received
             if new:
                 facts, _ = await self._look((*wanted, *new)[:MOST_FOLDERS])
-        facts = replace(facts, elsewhere=folders_elsewhere(words))
+        facts = replace(facts, elsewhere=folders_elsewhere(words), named_by=safe(text))
         return [Fact(Snapshot.folders, facts, self._clock.now(), SOURCE)]
 
     async def _look(self, folders: Sequence[str]) -> tuple[FolderFacts, tuple[str, ...]]:

@@ -117,6 +117,8 @@ class ArchiveActions:
         texts = (
             f"The newest segments of {reader.target.bucket} are downloaded, at most two of them whole, and "
             "compressed here with zstd.",
+            "Where they are compressed already, as many as are in 64 MiB are read to their ends, to see "
+            "whether each is whole.",
             "Nothing is stored, neither there nor here.",
         )
         self.screen.app.push_screen(
@@ -138,7 +140,17 @@ class ArchiveActions:
         except WalconsoleError as error:
             self.screen.show_measured(safe(error.line()))
         except ValueError as error:
-            self.screen.show_measured(safe(str(error)))
+            await self._read_through(reader, safe(str(error)))
+
+    async def _read_through(self, reader: BucketReader, why: str) -> None:
+        """Where zstd has nothing to measure: whether what is stored is whole."""
+        self.screen.show_measured(f"{why}; being read to their ends")
+        try:
+            read = await reader.read_through()
+        except WalconsoleError as error:
+            self.screen.show_measured(safe(error.line()))
+            return
+        self.screen.show_measured(f"{why}; {read.text}" if read.segments else why)
 
     # Exports.
 
