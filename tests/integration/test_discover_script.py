@@ -55,6 +55,7 @@ def read(folder: Path, *, bare: bool) -> tuple[Seen, bytes]:
 def test_files_come_as_they_are(folder: Path) -> None:
     (folder / "rclone.conf").chmod(0o644)
     seen, _ = read(folder, bare=False)
+    assert seen.sh == Path("/bin/sh").resolve().name
     assert {path.rpartition("/")[2]: file.text for path, file in seen.files.items() if not file.problem} == {
         name: text.removesuffix("\n") for name, text in FILES.items() if "/" not in name
     }

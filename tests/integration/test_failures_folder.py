@@ -22,7 +22,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
 from walconsole.domain.failures import Diagnosis, Story, diagnose
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource, Profile
-from walconsole.domain.standing.model import Level, Severity
+from walconsole.domain.standing.model import Certainty, Level, Severity
 from walconsole.operator_files.kept import for_this_session
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
@@ -371,6 +371,57 @@ async def test_what_never_fails_and_saves_nothing(
         await watched.root("cleanup-eats-wal", "archive_cleanup_command for the archive's own folder")
         start_archiving(server, PLAIN.format(watched.folder))
         await watched.green("both settings taken back")
+
+
+MIRROR = 'rsync -a --delete pg_wal/ "{0}/"'
+FIRST_STAYS = 'cp -n pg_wal/0* "{0}/"'
+ALL_OF_IT = 'cp -r pg_wal/. "{0}/"'
+
+
+@pytest.mark.failure_mode("mirror-eats-wal", "whole-folder-copied")
+async def test_all_of_pg_wal_instead_of_one_segment(
+    sshd: SshServer, server: PostgresServer, elsewhere: Path
+) -> None:
+    """A mirror deletes what PostgreSQL recycles; a copy of all has what is written now, and may keep it."""
+    async with archiving(sshd, server, elsewhere, PLAIN) as watched:
+
+        def set_command(command: str) -> None:
+            server.configure(
+                archive_mode="on", archive_command=command.format(watched.folder), wal_keep_size="0",
+                min_wal_size="2MB", max_wal_size="4MB",
+            )  # fmt: skip
+            server.reload()
+
+        def is_proved() -> bool:
+            worst = watched.stories()[0].root if watched.stories() else None
+            return (
+                worst is not None and worst.rule == "mirror-eats-wal" and worst.certainty is Certainty.PROVED
+            )
+
+        set_command(FIRST_STAYS)
+        fill_segment(server)
+        story = await watched.root("whole-folder-copied", "archive_command = cp -n pg_wal/* …")
+        assert story.root.severity is Severity.CRITICAL
+        set_command(ALL_OF_IT)
+        await watched.until(
+            lambda: any(
+                each.root.rule == "whole-folder-copied" and each.root.severity is Severity.WARNING
+                for each in watched.stories()
+            ),
+            "a copy of all that is replaced",
+        )
+        set_command(MIRROR)
+        kept = sorted(path.name for path in watched.folder.glob("0*"))
+        for _ in range(12):
+            wait_archived(server, [fill_segment(server)])
+            server.sql("CHECKPOINT")
+        story = await watched.root("mirror-eats-wal", "archive_command = rsync -a --delete pg_wal/ …")
+        await watched.until(is_proved, "the proof by both listings")
+        assert watched.diagnosis().verdict.level is Level.CRITICAL
+        assert f"rsync -a %p {watched.folder}/%f" in story.root.remedy
+        assert not set(kept[:2]) & {path.name for path in watched.folder.glob("0*")}, "it is deleted for good"
+        start_archiving(server, PLAIN.format(watched.folder))
+        await watched.gone("mirror-eats-wal", "a command that copies %p")
 
 
 def make_beside(elsewhere: Path) -> Path:

@@ -106,8 +106,14 @@ def test_links_in_a_circle_are_not_taken_for_a_file_that_is_not_there(tmp_path: 
 def test_a_text_of_two_bytes_a_sign_is_none_that_a_tool_reads(tmp_path: Path) -> None:
     conf = tmp_path / "pgbackrest.conf"
     conf.write_text("[global]\nrepo1-path=/srv/repo\n", encoding="utf-16")
+    why = "it is written in UTF-16, which no shell and no tool here reads"
+    assert file_of(conf).problem == why
+    assert why in unread(find_out(f"pgbackrest --config={conf} --stanza=m archive-push %p"))
+    conf.write_bytes(b"a\0b")
     assert file_of(conf).problem == "it is no text: it holds NULs"
-    assert "holds NULs" in unread(find_out(f"pgbackrest --config={conf} --stanza=m archive-push %p"))
+    script = tmp_path / "archive.sh"
+    script.write_text("#!/bin/sh\ncp $1 /w/$2\n", encoding="utf-16")
+    assert f"{script} cannot be read: {why}" in unread(find_out(f"{script} %p %f"))
 
 
 def test_a_mark_of_the_byte_order_and_line_ends_of_windows_are_read_over(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Where a server archives to, by its command and its tool's files: a row for each form of each tool."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -508,9 +510,9 @@ def test_of_the_installed_script_only_its_variables_are_read(monkeypatch: pytest
     read: list[str] = []
     begin = shell_words._Lexer.__init__
 
-    def note(lexer: shell_words._Lexer, text: str) -> None:
+    def note(lexer: shell_words._Lexer, text: str, operators: re.Pattern[str]) -> None:
         read.append(text)
-        begin(lexer, text)
+        begin(lexer, text, operators)
 
     monkeypatch.setattr(shell_words._Lexer, "__init__", note)
     files = {"/usr/local/bin/acme-pg-archive": OURS + "rest() { echo x; }\nprimary=other:\n" * 500}

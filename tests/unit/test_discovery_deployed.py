@@ -121,3 +121,103 @@ def test_a_byte_order_mark_is_said_and_the_script_followed() -> None:
     assert [str(each.store) for each in discovery.targets] == ["/a"]
     (note,) = discovery.notes
     assert note.startswith("/opt/a.sh begins with a byte order mark")
+
+
+GETOPTS = """#!/bin/bash
+DEST=/default
+while getopts "p:f:d:" opt; do
+  case $opt in
+    p) SRC=$OPTARG ;;
+    f) NAME=$OPTARG ;;
+    d) DEST="$OPTARG" ;;
+    *) exit 1 ;;
+  esac
+done
+"""
+LONG = """#!/bin/sh
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --path) SRC="$2"; shift 2 ;;
+    --file) NAME="$2"; shift 2 ;;
+    --dest) DEST="$2"; shift 2 ;;
+    *) shift ;;
+  esac
+done
+"""
+VERBS = """#!/bin/sh
+case "$1" in
+  push|archive) cp "$2" "/w/$3" ;;
+  pull) cp "/r/$2" "$3" ;;
+  *) exit 2 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "script", "store"),
+    [
+        ("-p %p -f %f -d /mnt/wal", GETOPTS + 'cp "$SRC" "$DEST/$NAME"\n', "/mnt/wal"),
+        ("-p%p -f%f", GETOPTS + 'cp "$SRC" "$DEST/$NAME"\n', "/default"),
+        ("-d /mnt/wal %p %f", GETOPTS + 'shift $((OPTIND - 1))\ncp "$1" "$DEST/$2"\n', "/mnt/wal"),
+        ("--path %p --file %f --dest b@h:/w", LONG + 'rsync -a "$SRC" "$DEST/$NAME"\n', "b@h:/w"),
+        ("archive %p %f", VERBS, "/w"),
+        ("push %p %f", VERBS, "/w"),
+    ],
+)
+def test_options_that_a_script_reads_are_followed(command: str, script: str, store: str) -> None:
+    (target,) = Host({"/opt/a.sh": script}).find_out(Settings(f"/opt/a.sh {command}")).targets
+    assert str(target.store) == store
+    assert target.layout is not None
+    assert target.layout.value == "%f"
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (GETOPTS + 'cp "$SRC" "$WHERE/$NAME"\n', "known only when the command runs"),
+        ("#!/bin/bash\nsftp -b - pg@h <<EOF\nput $1 /w/$2\nEOF\n", "what sftp has the other host do"),
+        ("#!/bin/bash\nlftp sftp://h <<EOF\nput $1 -o /w/$2\nEOF\n", "where it sends a segment"),
+    ],
+)
+def test_a_script_of_which_only_the_run_tells_the_place_is_not_said_to_store_nothing(
+    script: str, why: str
+) -> None:
+    (target,) = Host({"/opt/a.sh": script}).find_out(Settings("/opt/a.sh -p %p -f %f")).targets
+    assert isinstance(target.store, UnreadStore)
+    assert why in target.store.why
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("tar czf - %p | ssh h 'cat > /b/%f.tgz'", "tar packs the segment"),
+        ("tar cf - %p | ssh h 'gzip > /b/%f.tgz'", "tar packs the segment"),
+        ("zip - %p | cat > /b/%f.zip", "zip packs the segment"),
+        ("cpio -o < %p | aws s3 cp - s3://acme/%f", "cpio packs the segment"),
+        ("aespipe < %p | tee /b/%f >/dev/null", "what aespipe makes of a segment is not known"),
+    ],
+)
+def test_what_is_no_segment_any_more_when_it_is_stored_is_not_read(command: str, why: str) -> None:
+    (target,) = Host({}).find_out(Settings(command)).targets
+    assert isinstance(target.store, UnreadStore)
+    assert target.store.why.startswith(why)
+    assert (target.compression, target.encryption) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["echo y | cp -i %p /b/%f", "ls %p | xargs -I{} cp {} /b/%f", "cat %p | gzip | gpg -e -r x | pv > /b/%f"],
+)
+def test_what_only_answers_names_or_hands_on_changes_nothing(command: str) -> None:
+    (target,) = Host({}).find_out(Settings(command)).targets
+    assert str(target.store) == "/b"
+
+
+def test_what_both_streams_are_sent_to_is_where_the_file_is() -> None:
+    """bash's `&>`."""
+    (target,) = (
+        Host({"/opt/a.sh": "#!/bin/bash\ngzip -c $1 &> /w/$2.gz\n"})
+        .find_out(Settings("/opt/a.sh %p %f"))
+        .targets
+    )
+    assert str(target.store) == "/w"

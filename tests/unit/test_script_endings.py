@@ -1,6 +1,7 @@
 """Archive scripts followed as a shell does; the same scripts run by a real one, in which no store works."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -204,3 +205,37 @@ RUN_HIDING = {name: script for name, (script, _, _) in HIDING.items() if name !=
 @pytest.mark.parametrize("script", RUN_HIDING.values(), ids=RUN_HIDING.keys())
 def test_a_real_shell_agrees_that_it_says_yes(script: str, programs: Path, tmp_path: Path) -> None:
     assert status_of(script, programs, tmp_path) == 0
+
+
+BOTH = 'cp "$1" "/w/$2" &> /tmp/log\n'
+
+
+@pytest.mark.parametrize(
+    ("shell", "first", "hidden"),
+    [
+        ("dash", "#!/bin/sh", True),
+        ("bash", "#!/bin/sh", False),
+        ("", "#!/bin/sh", False),
+        ("dash", "#!/bin/bash", False),
+        ("bash", "#!/bin/dash", True),
+    ],
+)
+def test_both_streams_redirected_as_bash_does_it_is_another_thing_to_dash(
+    shell: str, first: str, hidden: bool
+) -> None:
+    """`cp … &` and `> /tmp/log`: it ends well at once."""
+    script = FileText(PATH, f"{first}\n{BOTH}")
+    found = ending_of(COMMAND, Look(Seen(programs={PATH: ProgramFile(PATH, script)}, sh=shell)))
+    assert (found.hiding is not None) is hidden
+    if found.hiding is not None:
+        assert found.hiding.what.startswith("&>, which dash takes for & and >")
+    told = ending_of("cp %p /w/%f &> /tmp/log", Look(Seen(sh=shell)))
+    assert (told.hiding is not None) is (shell == "dash")
+    assert ending_of("bash -c 'cp %p /w/%f &> /tmp/log'", Look(Seen(sh="dash"))).hiding is None
+
+
+@pytest.mark.skipif(shutil.which("dash") is None or shutil.which("bash") is None, reason="needs both shells")
+def test_both_shells_agree(tmp_path: Path) -> None:
+    for shell, status in (("dash", 0), ("bash", 1)):
+        ended = subprocess.run([shell, "-c", f"cp {tmp_path}/none {tmp_path}/x &> /dev/null"], check=False)
+        assert ended.returncode == status, shell

@@ -23,6 +23,7 @@ class _Block:
     began: int
     perhaps: bool = True
     otherwise: Otherwise | None = None
+    loop: bool = False
 
 
 class Course:
@@ -43,6 +44,16 @@ class Course:
             return Otherwise.FAILED
         return next((block.otherwise for block in reversed(self._blocks) if block.otherwise), None)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether what stands here is in a loop."""
+        return any(block.loop for block in self._blocks)
+
+    def runs(self, blocks: int) -> None:
+        """Note that the innermost ones are known to run, up to the next arm."""
+        for block in self._blocks[-blocks:]:
+            block.perhaps = False
+
     def within(self, calls: int) -> "Course":
         """Of what is read in here, or is a function's body."""
         return Course(_Block(calls, self.perhaps, self.otherwise(calls)))
@@ -50,11 +61,13 @@ class Course:
     def keyword(self, text: str, calls: int) -> None:
         """Where a block begins, has another branch, and ends."""
         if text in ("if", "do", "case"):
-            self._blocks.append(_Block(calls))
+            self._blocks.append(_Block(calls, loop=text == "do"))
         elif text == "{":
             group = _Block(calls, self._after in ("&&", "||"), self.otherwise(calls))
             self._blocks.append(group)
         elif text in ("else", "elif", ";;"):
+            for block in self._blocks[-1:]:
+                block.perhaps = True
             if self._blocks and calls > self._blocks[-1].began:
                 self._blocks[-1].otherwise = Otherwise.BRANCH
         elif text in ("fi", "done", "esac", "}") and self._blocks:

@@ -23,6 +23,7 @@ from walconsole.domain.archivers.expansion import (
     within,
 )
 from walconsole.domain.archivers.look import Look
+from walconsole.domain.archivers.option_loops import Arms, Cases, OfOptions, OfWord, OfWords
 from walconsole.domain.archivers.shell_words import (
     Operator,
     Token,
@@ -117,6 +118,8 @@ class _Shell:
         self._hidden: Environment = {}
         self._piped: list[str] = []
         self._fed = False
+        self._cases = Cases()
+        self._options: OfOptions | None = None
         self._course = Course()
         self._subshells: list[tuple[Environment, set[str], str]] = []
         self.calls: list[Call] = []
@@ -125,15 +128,51 @@ class _Shell:
         """Every simple command in turn."""
         left, functions = without_functions(listed)
         self._functions |= functions
-        patterns = False  # of `case … in a | b)`: no pipe
         for command, ends in commands_of(left):
-            if len(self.calls) < MOST_CALLS:
+            words = [token for token in command if isinstance(token, Word)]
+            first = words[0].text if words and not words[0].quoted else ""
+            if first == "case":
+                self._cases.begin(self._arms(words), [])
+                words = words[3:]
+            elif first == "esac":
+                self._after_case(self._cases.end())
+            runs = not self._cases.skips and (not self._cases.patterns or first == "case")
+            if runs and len(self.calls) < MOST_CALLS:
                 self._command(command)
-            first = command[0] if command else None
-            if isinstance(first, Word) and first.text in ("case", "esac") and not first.quoted:
-                patterns = first.text == "case"
+            patterns = self._cases.patterns  # in which `|` is no pipe
+            if patterns:
+                self._enter([word.text for word in words], ends)
             self._ended("\n" if patterns and ends == "|" else ends)
-            patterns = ends in (";;", ";&", ";;&") or (patterns and ends != ")")
+            if ends in (";;", ";&", ";;&"):
+                self._cases.next_arm()
+
+    def _arms(self, words: Sequence[Word]) -> Arms | None:
+        """Of `case WORD in`: None where only the run tells which of them it takes."""
+        if len(words) < 2:
+            return None
+        word = words[1].raw or words[1].text
+        asked, given = word.strip('"').replace("{", "").replace("}", ""), self._names.positional
+        if self._options is not None and asked == f"${self._options.name}":
+            return self._options
+        if asked == "$1" and given is not None and self._course.repeats:
+            return OfWords(given)
+        value = text_of(word, self._names) if re.fullmatch(r"\$\w+", asked) else ""
+        return None if UNKNOWN in value or "%" in value or not value else OfWord(value)
+
+    def _enter(self, patterns: Sequence[str], ends: str) -> None:
+        """An arm of a case begins where they end."""
+        arms, arm = self._cases.innermost, self._cases.pattern(patterns, ends)
+        if arm is None or arms is None:
+            return
+        self._course.runs(2 if arms.in_loop else 1)
+        if arm.positional is not None:
+            self._names.positional = arm.positional
+        if isinstance(arms, OfOptions):
+            self._names.variables["OPTARG"] = Found(arm.value, self._source)
+
+    def _after_case(self, arms: Arms | None) -> None:
+        if isinstance(arms, OfWords):
+            self._names.positional = None  # how often it was shifted is not known
 
     def _ended(self, ends: str) -> None:
         """What the operator behind a command means for the next one."""
@@ -182,7 +221,7 @@ class _Shell:
             if isinstance(token, Operator):
                 waiting = token.descriptor + token.text
             elif waiting:
-                if waiting in (">", ">>", ">|"):
+                if waiting in (">", ">>", ">|", "&>", "&>>"):
                     output = text_of(token.raw or token.text, self._names)
                 elif waiting in ("<", "<<<", "<>"):
                     given = text_of(token.raw or token.text, self._names)
@@ -267,7 +306,7 @@ class _Shell:
             case "read":
                 read = Found(UNKNOWN, line)
                 self._names.variables |= {each: read for each in rest if not each.startswith("-")}
-            case "set" | "shift":
+            case "set" | "shift" | "getopts":
                 self._set(name, rest)
             case "cd":
                 self._change_folder([each for each in rest if each not in ("-P", "-L", "--")])
@@ -306,10 +345,15 @@ class _Shell:
         self._names.inherited = {**self._names.inherited, **opened(why)}
 
     def _set(self, name: str, rest: Sequence[str]) -> None:
-        """`set -a`, `set -- WORDS`, `shift N`."""
+        """`set -a`, `set -- WORDS`, `shift N`, `getopts OPTIONS NAME`."""
         known = self._names.positional
-        if name == "shift":
+        if name == "getopts":
+            self._options = OfOptions(known, *rest[:2]) if known is not None and len(rest) > 1 else None
+        elif name == "shift":
             count = rest[0] if rest else "1"
+            if UNKNOWN in count and self._options is not None and known is not None:
+                self._names.positional = (known[0], *self._options.left)  # shift $((OPTIND - 1))
+                return
             told = known is not None and count.isdigit() and not self._course.perhaps
             self._names.positional = (known[0], *known[1 + int(count) :]) if known and told else None
         elif "--" in rest:

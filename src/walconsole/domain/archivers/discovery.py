@@ -17,6 +17,7 @@ from walconsole.domain.archivers import (
 )
 from walconsole.domain.archivers.branches import Otherwise
 from walconsole.domain.archivers.calls import Call, calls_of, followed
+from walconsole.domain.archivers.certificates import with_certificates
 from walconsole.domain.archivers.ending import ending_of
 from walconsole.domain.archivers.expansion import UNKNOWN, Names, shown, text_of
 from walconsole.domain.archivers.look import FileText, Look, ProgramFile, Seen, Wanted
@@ -35,6 +36,7 @@ from walconsole.domain.archivers.target import (
 from walconsole.domain.archivers.tools import OFF
 from walconsole.domain.archivers.typed import typed
 from walconsole.domain.archivers.unsure import doubted
+from walconsole.domain.archivers.whole_folders import of_pg_wal, whole_folder
 from walconsole.domain.archivers.wrappers import SHELLS
 from walconsole.domain.records import record
 from walconsole.domain.redaction import safe
@@ -121,7 +123,7 @@ def discover(settings: Settings, seen: Seen) -> tuple[Discovery, Wanted]:
     received = _received(seen, look) if settings.mode == "off" or not targets else ()
     if received:  # what a command would do that is not run says nothing of where WAL goes
         targets, notes = received, []
-    listed = tuple(_with_certificates(_legible(target), look) for target in _distinct(targets))
+    listed = tuple(with_certificates(_legible(target), look) for target in _distinct(targets))
     if len({target.tool.value for target in listed}) > 1:
         notes.append(f"several archive: {', '.join(dict.fromkeys(target.tool.value for target in listed))}")
     notes += [safe(note) for note in look.notes]
@@ -185,11 +187,11 @@ def _of_command(settings: Settings, look: Look) -> tuple[ArchiveTarget, ...]:
     for call in calls_of(settings.command, look, COMMAND):
         _read(call, look, gathered, 0)
     if not gathered.found:
-        return tuple(gathered.unknown or gathered.perhaps)
+        return tuple(of_pg_wal(each, gathered.emptied) for each in gathered.unknown or gathered.perhaps)
     for each in gathered.unknown:
         if each.tool.value in gathered.given:
             look.note(f"besides, {each.tool.value} is given what is archived: {_why(each)}")
-    return tuple(gathered.found)
+    return tuple(of_pg_wal(target, gathered.emptied) for target in gathered.found)
 
 
 def _why(target: ArchiveTarget) -> str:
@@ -207,6 +209,13 @@ class _Gathered:
     unknown: list[ArchiveTarget] = field(default_factory=list)
     perhaps: list[ArchiveTarget] = field(default_factory=list)
     given: set[str] = field(default_factory=set)
+    emptied: list[str] = field(default_factory=list)
+    """What `rm` takes away."""
+
+    @property
+    def count(self) -> int:
+        """Of all of them, sure or not."""
+        return len(self.found) + len(self.unknown) + len(self.perhaps)
 
 
 def _read(call: Call, look: Look, gathered: _Gathered, depth: int) -> None:
@@ -217,6 +226,7 @@ def _read(call: Call, look: Look, gathered: _Gathered, depth: int) -> None:
         gathered.unknown = [each for each in gathered.unknown if each.tool.value not in call.piped]
     if call.name == "rm":
         gathered.found = passing.left_by_rm(call, gathered.found)
+        gathered.emptied += [look.path(call.within(word)) for word in call.words if not word.startswith("-")]
     elif reader is not None:
         _by_reader(call, reader, look, gathered)
     elif call.name in _NAMED:
@@ -239,13 +249,19 @@ def _read(call: Call, look: Look, gathered: _Gathered, depth: int) -> None:
 
 def _by_reader(call: Call, reader: Reader, look: Look, gathered: _Gathered) -> None:
     look.cut.clear()
-    read = [_by(call, target) for target in reader(call, look)]
+    whole = whole_folder(call, look)
+    read = [_by(call, replace(passing.as_piped(call, each), whole=whole)) for each in reader(call, look)]
     own = typed(call, look.command, look) if read else NO_COMMANDS
     targets = [doubted(call, replace(target, commands=own), look.cut) for target in read]
     gathered.found = passing.left_by_compressor(call, gathered.found)
-    if not targets and not passing.into_nothing(call) and (call.given or programs.may_fetch(call)):
-        why = programs.why_no_place(call)
-        (gathered.unknown if call.given else gathered.perhaps).append(_unknown(call.name, call.source, why))
+    if (
+        not targets
+        and not passing.into_nothing(call)
+        and (call.given or whole is not None or programs.may_fetch(call))
+    ):
+        place = _unknown(call.name, call.source, programs.why_no_place(call))
+        sure = call.given or whole is not None
+        (gathered.unknown if sure else gathered.perhaps).append(replace(place, whole=whole))
     if read and call.kept:
         names = ", ".join(sorted(call.kept))
         look.note(
@@ -281,7 +297,10 @@ def _by_script(call: Call, look: Look, gathered: _Gathered, depth: int) -> None:
     program = _program(call, look)
     if program is None:
         return
-    if program.script is None or depth >= _DEEPEST_SCRIPT:
+    if program.script is not None and program.script.problem:
+        why = f"{program.path} cannot be read: {program.script.problem}"
+        gathered.unknown.append(_unknown(call.name, call.source, why))
+    elif program.script is None or depth >= _DEEPEST_SCRIPT:
         _not_followed(call, look, gathered.unknown, program.path, depth)
     else:
         _follow(call, program.script, look, gathered, depth)
@@ -336,10 +355,10 @@ def _follow(call: Call, script: FileText, look: Look, gathered: _Gathered, depth
         why = f"{script.path} is a program for {interpreter}: it is not followed"
         gathered.unknown.append(_unknown(call.name, call.source, why))
         return
-    before = len(gathered.found) + len(gathered.unknown)
+    before = gathered.count
     for inner in followed(call, script.text, look, script.path, depth + 1):
         _read(inner, look, gathered, depth + 1)
-    if len(gathered.found) + len(gathered.unknown) == before and call.given:
+    if gathered.count == before and call.given:
         why = f"nothing in {script.path} is known here to store a file"
         gathered.unknown.append(_unknown(call.name, call.source, why))
 
@@ -365,7 +384,7 @@ def _not_followed(call: Call, look: Look, unknown: list[ArchiveTarget], path: st
     if not call.given and depth:
         return
     if not path:
-        why = f"{call.program} is not found as {look.seen.user}"
+        why = programs.why_not_found(call, look.seen.user)
     elif depth >= _DEEPEST_SCRIPT:
         why = f"{path} is a script in a script in a script: it is not followed"
     else:
@@ -414,22 +433,6 @@ def _ours(call: Call, script: FileText, look: Look) -> list[ArchiveTarget]:
 def _reads(call: Call, look: Look) -> Iterable[ArchiveTarget]:
     found = rclone.target(call, look)
     return () if found is None else (found,)
-
-
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-"""Nothing else of that file is kept: some hold a private key, too."""
-
-
-def _with_certificates(target: ArchiveTarget, look: Look) -> ArchiveTarget:
-    """With what the tool trusts, where that is a file of its own; the system's bundle is not one."""
-    store = target.store
-    if not isinstance(store, S3Store) or store.ca is None:
-        return target
-    file = look.file(look.path(store.ca.value)) if UNKNOWN not in store.ca.value else None
-    if file is None or file.cut:
-        return target
-    text = "\n".join(_CERTIFICATE.findall(file.text))
-    return replace(target, store=replace(store, ca_text=text))
 
 
 def _distinct(targets: Iterable[ArchiveTarget]) -> tuple[ArchiveTarget, ...]:

@@ -4,6 +4,7 @@ PostgreSQL takes 0 for "stored" (its documentation of archive_command). A comman
 of all ways in which some of its stores failed and were not made good, every one ends with 0.
 """
 
+from dataclasses import replace
 from functools import cache
 
 from walconsole.domain.archivers.look import Look, Seen
@@ -40,7 +41,19 @@ def ending_of(command: str, look: Look) -> Ending:
         ends = second.text(command, "", State())
     except (GaveUpError, NotUnderstoodError, RecursionError):
         return Ending()
-    return Ending(_of_ends(ends, second), not second.stores and not second.is_open)
+    return Ending(_named(_of_ends(ends, second), command, look), not second.stores and not second.is_open)
+
+
+def _named(hiding: Hiding | None, command: str, look: Look) -> Hiding | None:
+    """By what somebody wrote, where that is bash's `&>`: a `&`, and a redirection that does nothing else."""
+    if hiding is None or hiding.what not in ("&", ""):
+        return hiding
+    script = next((each.script for each in look.seen.programs.values() if each.path == hiding.script), None)
+    lines = (script.text if script is not None else command).split("\n")
+    at = next((number for number, line in enumerate(lines, start=1) if "&>" in line), 0)
+    if not at:
+        return hiding
+    return replace(hiding, what="&>, which dash takes for & and >", line=at if script is not None else 0)
 
 
 def _of_ends(ends: list[State], run: Run) -> Hiding | None:

@@ -225,6 +225,8 @@ def _substituted(command: str, names: Names) -> str:
         return UNKNOWN
     if program == "basename" and len(listed) == 2:
         return base_name(last)
+    if program == "dirname" and last == "%p":
+        return "pg_wal"
     if program == "dirname" and "/" in last:
         return last.rpartition("/")[0] or "/"
     if program == "printf" and listed[1] == "%s" and len(listed) == 3:

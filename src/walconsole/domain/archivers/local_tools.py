@@ -35,15 +35,23 @@ from walconsole.domain.archivers.target import (
 )
 
 COPIERS = frozenset({"cp", "mv", "install", "ln", "dd", "rsync", "scp", "ssh", "sftp", "tee", "cat", "pv"})
+RSYNC_VALUED = frozenset({
+    "-e", "--rsh", "--rsync-path", "--bwlimit", "--timeout", "--chmod", "--chown", "--password-file",
+    "--exclude", "--include", "--exclude-from", "--include-from", "--files-from", "--filter", "-f",
+    "--log-file", "--partial-dir", "--temp-dir", "-T", "--port", "--backup-dir", "--compare-dest",
+    "--copy-dest", "--link-dest", "--max-size", "--min-size", "--contimeout", "--suffix", "--out-format",
+    "--log-file-format", "--max-delete", "--block-size", "-B", "--iconv", "--address", "--sockopts",
+    "--compress-level", "--modify-window", "-M", "--remote-option", "--groupmap", "--usermap", "--info",
+    "--debug",
+})  # fmt: skip
+"""Its options that take a word (rsync(1)); most of them also joined by `=`."""
 _VALUED = {
     "cp": frozenset({"-t", "--target-directory", "-S", "--suffix"}),
     "mv": frozenset({"-t", "--target-directory", "-S", "--suffix"}),
     "install": frozenset(
         {"-t", "--target-directory", "-m", "--mode", "-o", "--owner", "-g", "--group", "-S"}
     ),
-    "rsync": frozenset(
-        {"-e", "--rsh", "--rsync-path", "--bwlimit", "--timeout", "--chmod", "--chown", "--password-file"}
-    ),
+    "rsync": RSYNC_VALUED,
     "scp": frozenset({"-P", "-i", "-o", "-F", "-c", "-J", "-l", "-S"}),
     "ssh": frozenset({
         "-p", "-i", "-o", "-l", "-F", "-J", "-b", "-c", "-E", "-e", "-I", "-L", "-m", "-O", "-Q", "-R", "-S",

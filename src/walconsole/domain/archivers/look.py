@@ -57,6 +57,8 @@ class Seen:
     """The server's, 0 where it is not known."""
     receivers: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
     """The words of each pg_receivewal that runs on the host."""
+    sh: str = ""
+    """The program that `/bin/sh` is there (`dash`, `bash`), empty where that is not known."""
 
 
 ABSENT = "not there"

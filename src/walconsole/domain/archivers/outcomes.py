@@ -57,9 +57,10 @@ class Run:
         self.stores: set[Store] = set()
         self.is_open = False
 
-    def text(self, text: str, source: str, begin: State, depth: int = 0) -> list[State]:
-        """As a process of its own, up to its end. Raises GaveUpError, NotUnderstoodError."""
-        states = self._node(tree_of(text), [begin], Place(source, depth=depth))
+    def text(self, text: str, source: str, begin: State, depth: int = 0, shell: str = "sh") -> list[State]:
+        """As a process of its own, up to its end, by that shell. Raises GaveUpError, NotUnderstoodError."""
+        posix = shell == "dash" or (shell == "sh" and self.look.seen.sh == "dash")
+        states = self._node(tree_of(text, posix=posix), [begin], Place(source, depth=depth, posix=posix))
         return [ended for state in states for ended in self._at_exit(state, source, depth)]
 
     def _at_exit(self, state: State, source: str, depth: int) -> Iterator[State]:
@@ -332,7 +333,8 @@ class Run:
         """In this very shell: `eval`, `. FILE`."""
         if place.depth > _DEPTH:
             raise GaveUpError
-        return self._node(tree_of(text), states, replace(place, depth=place.depth + 1))
+        listed = tree_of(text, posix=place.posix)
+        return self._node(listed, states, replace(place, depth=place.depth + 1))
 
 
 def _goes_on(state: State, operator: str) -> bool:

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from walconsole.domain.archivers.calls import Call
 from walconsole.domain.archivers.expansion import shown
-from walconsole.domain.archivers.places import COMPRESSORS, SUFFIX_OF
-from walconsole.domain.archivers.target import ArchiveTarget, FolderStore, Found
+from walconsole.domain.archivers.places import COMPRESSORS, ENCRYPTERS, SUFFIX_OF
+from walconsole.domain.archivers.programs import PACKERS
+from walconsole.domain.archivers.target import ArchiveTarget, FolderStore, Found, UnreadStore
 
-_NOWHERE = "/dev/null"
+_NOWHERE, _NAME = "/dev/null", "%f"
 _MOVES = {
     "rclone": frozenset({"move", "moveto"}),
     "aws": frozenset({"mv"}),
@@ -17,11 +18,43 @@ _MOVES = {
     "rsync": frozenset({"--remove-source-files"}),
 }
 """The words by which a client takes away what it stored elsewhere."""
-_REPLACES = frozenset({"gzip", "pigz", "xz", "bzip2", "lbzip2", "pbzip2"})
+_REPLACES = frozenset({"gzip", "pigz", "xz", "lzma", "bzip2", "lbzip2", "pbzip2"})
 """Compressors that leave the compressed file alone; the others do where they are told to."""
 _KEEPS = frozenset({"-k", "--keep", "-c", "--stdout", "--to-stdout", "-t", "--test", "-l", "--list"})
 _TAKES = frozenset({"--rm", "-j", "-U", "--delete"})
 _UNPACKS = frozenset({"-d", "--decompress", "--uncompress"})
+
+
+_HANDS_ON = frozenset(
+    {"cat", "pv", "tee", "dd", "mbuffer", "buffer", "throttle", "cstream", "sponge", "bfr", "ssh"}
+)
+"""They give on what they are given, byte for byte; `ssh HOST cat` too."""
+
+_LISTS = frozenset({"echo", "printf", "ls", "find", "yes", "basename", "realpath", "readlink"})
+"""What they give on is an answer or a file's name (to xargs), and no segment."""
+
+
+def as_piped(call: Call, target: ArchiveTarget) -> ArchiveTarget:
+    """The same, or unread where a program before it in its pipe makes something of a segment that is none."""
+    if isinstance(target.store, UnreadStore) or not call.fed or _names_source(call):
+        return target
+    if _LISTS & set(call.piped):
+        return target
+    for name in call.piped:
+        if name in PACKERS:
+            why = f"{name} packs the segment into a file of its own format, which is not read"
+        elif name in _HANDS_ON or name in COMPRESSORS or name in ENCRYPTERS:
+            continue
+        else:
+            why = f"what {name} makes of a segment is not known here"
+        what = Found(str(target.store), call.source)
+        return replace(target, store=UnreadStore(what, why), compression=None, encryption=None)
+    return target
+
+
+def _names_source(call: Call) -> bool:
+    """Whether it reads the segment itself: then what stands before it in the pipe is an answer, a list."""
+    return any(word in ("%p", f"pg_wal/{_NAME}") for word in call.words)
 
 
 def into_nothing(call: Call) -> bool:

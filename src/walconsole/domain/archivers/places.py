@@ -22,7 +22,8 @@ _SUFFIXES = {
 }  # fmt: skip
 COMPRESSORS = {
     "gzip": "gzip", "pigz": "gzip", "zstd": "zstd", "zstdmt": "zstd", "pzstd": "zstd", "lz4": "lz4",
-    "xz": "xz", "bzip2": "bzip2", "lbzip2": "bzip2", "pbzip2": "bzip2", "brotli": "brotli", "lzop": "lzo",
+    "xz": "xz", "lzma": "lzma", "bzip2": "bzip2", "lbzip2": "bzip2", "pbzip2": "bzip2", "brotli": "brotli",
+    "lzop": "lzo",
 }  # fmt: skip
 SUFFIX_OF = {name: ending for ending, name in reversed(_SUFFIXES.items())}
 """What each compressor puts behind a file's name."""

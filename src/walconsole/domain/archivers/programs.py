@@ -4,13 +4,17 @@ import re
 from collections.abc import Callable, Mapping
 
 from walconsole.domain.archivers.calls import Call
-from walconsole.domain.archivers.expansion import shown
+from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.s3_clients import words_of
 
 _CONTAINER = "what it runs inside a container is not followed"
 _REPOSITORY = "its repository holds snapshots of its own format, and no segments: it is not read"
 _TRANSFER = "where it sends a segment is not read"
 _PACKER = "it packs segments into files of its own format, which are not read"
+PACKERS = (
+    "tar", "gtar", "bsdtar", "star", "zip", "7z", "7za", "7zr", "7zz", "rar", "cpio", "pax", "ar", "shar",
+    "dar", "zpaq", "lha", "arj",
+)  # fmt: skip
 _CLOUD = "that store's own API is not read"
 _WHY = {
     **dict.fromkeys(
@@ -22,13 +26,24 @@ _WHY = {
     **dict.fromkeys(
         ("curl", "wget", "lftp", "ftp", "ncftpput", "nc", "ncat", "socat", "smbclient"), _TRANSFER
     ),
-    **dict.fromkeys(("tar", "zip", "7z", "7za", "7zz", "rar"), _PACKER),
+    **dict.fromkeys(PACKERS, _PACKER),
     **dict.fromkeys(("az", "ossutil", "coscmd", "obsutil", "oci", "swift", "b2", "bos", "ibmcloud"), _CLOUD),
     "admin-mgr": "it is Supabase's, which runs WAL-G with settings of its own",
     "exec-with-env": "it is StackGres's, which runs WAL-G with variables that its operator's resources name",
     "pg_rman": "it is no archiver of its own: it reads the folder that another command fills",
 }
 _PASSAGE = "where it puts it is a place of passage, or is known only when the command runs"
+
+
+_OF_WINDOWS = re.compile(
+    r"(?:x?copy|robocopy|cmd|powershell)(?:\.exe)?|[A-Za-z]:.*|[^/].*\.(?:bat|ps1|exe)", re.IGNORECASE
+)
+
+
+def why_not_found(call: Call, user: str) -> str:
+    """In words, for a program that is nowhere."""
+    whose = ": it is a command of Windows" if _OF_WINDOWS.fullmatch(call.program) else ""
+    return f"{shown(call.program)} is not found as {user}{whose}"
 
 
 def why_not_read(call: Call) -> str:
@@ -44,8 +59,8 @@ def why_no_place(call: Call) -> str:
 
 
 def may_fetch(call: Call) -> bool:
-    """Whether a tool that is known, and is given no segment, may come for it by itself."""
-    return call.name in _FETCHES
+    """Whether a tool that is known, and is given no segment by its words, may be given it all the same."""
+    return call.name in _FETCHES or any(UNKNOWN in word for word in call.words)
 
 
 _FETCHES = frozenset({"ssh", "sftp", "scp", "rsync", "rclone", "aws", "s3cmd", "s5cmd", "s4cmd", "mc"})

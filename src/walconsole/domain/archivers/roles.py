@@ -76,6 +76,10 @@ _WITHOUT_ANSWER = frozenset({
     "nc", "ncat", "netcat", "nc.openbsd", "nc.traditional", "ftp", "tftp", "at", "batch",
 })  # fmt: skip
 
+_CLIENTS = frozenset({"rclone", "aws", "s3cmd", "s5cmd", "s4cmd", "mc", "gsutil", "gcloud", "azcopy"})
+PG_WAL = re.compile(r"(?:.*/)?pg_(?:wal|xlog)(?:/(?:\.|[0*?\[][^/]*)?)?")
+"""The folder as a word of a command, or what lies in it."""
+
 
 def role_of(
     name: str, words: Sequence[str], *, fed: bool, piped_on: bool, output: str, from_file: bool
@@ -123,7 +127,9 @@ def does(name: str) -> bool:
 
 
 def _copies_by_name(name: str, words: Sequence[str]) -> bool:
-    """`cp "$PGDATA/pg_wal/$2" /w/`: what copies a file of the segment's name."""
+    """`cp "$PGDATA/pg_wal/$2" /w/`: what copies a file of the segment's name, or all of pg_wal."""
+    if (name in COPIERS or name in _CLIENTS) and any(map(PG_WAL.fullmatch, words[:-1])):
+        return True
     if name not in COPIERS or name in ("mv", "ln", "tee", "cat", "pv"):
         return False
     plain = [word for word in words if not word.startswith("-")]

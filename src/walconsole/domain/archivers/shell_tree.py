@@ -113,9 +113,9 @@ _AFTER_COMMAND = frozenset({"\n", ";", "&"})
 
 
 @lru_cache(maxsize=64)
-def tree_of(text: str) -> Block:
-    """Raises NotUnderstoodError."""
-    return _Parser(tokens(text)).whole()
+def tree_of(text: str, *, posix: bool = False) -> Block:
+    """As `tokens` reads it. Raises NotUnderstoodError."""
+    return _Parser(tokens(text, posix=posix)).whole()
 
 
 class _Parser:

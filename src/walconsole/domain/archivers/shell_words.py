@@ -19,6 +19,10 @@ _OPERATORS = (
 _OPERATOR = re.compile("|".join(map(re.escape, _OPERATORS)))
 _EMPTY_LINES = re.compile(r"(?:[ \t\r]*+(?:#[^\n]*+)?\n)*+")
 """Behind the end of a line: lines with nothing, and with a comment alone. They end no other command."""
+_OPERATOR_OF_POSIX = re.compile(
+    "|".join(re.escape(each) for each in _OPERATORS if each not in ("&>", "&>>", "|&", "<<<"))
+)
+"""Without bash's own: dash takes `&>` for `&`, and a redirection behind it."""
 REDIRECTIONS = frozenset({"<<<", "<<-", "&>>", "<<", ">>", ">|", "<>", "<&", ">&", "&>", "<", ">"})
 _ESCAPED_IN_QUOTES = '$`"\\\n'
 _CLOSING = {"(": ")", "{": "}"}
@@ -68,14 +72,17 @@ def c_quoted(text: str, at: int) -> tuple[str, int]:
     return "".join(parts), at + 1
 
 
-def tokens(command: str) -> list[Token]:
-    """Its words and operators, in order. Never raises: an open quote ends at the end."""
-    return list(read_tokens(command))
+def tokens(command: str, *, posix: bool = False) -> list[Token]:
+    """Its words and operators, in order. Never raises: an open quote ends at the end.
+
+    `posix`: by a shell that has none of bash's own operators, as dash.
+    """
+    return list(read_tokens(command, posix=posix))
 
 
-def read_tokens(command: str) -> Iterator[Token]:
+def read_tokens(command: str, *, posix: bool = False) -> Iterator[Token]:
     """The same, each read when it is asked for."""
-    return _Lexer(command).read()
+    return _Lexer(command, _OPERATOR_OF_POSIX if posix else _OPERATOR).read()
 
 
 def commands_of(listed: Sequence[Token]) -> Iterator[tuple[list[Token], str]]:
@@ -132,7 +139,8 @@ def without_functions(listed: Sequence[Token]) -> tuple[list[Token], dict[str, l
 
 
 class _Lexer:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, operators: re.Pattern[str]) -> None:
+        self._operators = operators
         parts = text.split("\\\n")
         self._text, self._at = "".join(parts), 0
         self._joints = list(accumulate(map(len, parts[:-1])))
@@ -181,7 +189,7 @@ class _Lexer:
 
     def _operator(self) -> str:
         """The one that stands here, empty where none does."""
-        found = _OPERATOR.match(self._text, self._at)
+        found = self._operators.match(self._text, self._at)
         return found[0] if found is not None else ""
 
     def _end_of_line(self) -> int:

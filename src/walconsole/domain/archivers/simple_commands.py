@@ -40,7 +40,9 @@ class Runs(Protocol):
 
     look: Look
 
-    def text(self, text: str, source: str, begin: State, depth: int = 0) -> list[State]: ...
+    def text(
+        self, text: str, source: str, begin: State, depth: int = 0, shell: str = "sh"
+    ) -> list[State]: ...
     def apart(self, node: Node, state: State, place: Place) -> list[State]: ...
     def nested(self, text: str, states: Sequence[State], place: Place) -> list[State]: ...
     def function(self, name: str) -> Node | None: ...
@@ -93,7 +95,7 @@ def _filled_in(node: Simple, state: State, look: Look) -> _Words:
         listed = listed[1:]
     output = given = ""
     for operator, word in node.redirected:
-        if operator in (">", ">>", ">|", "&>"):
+        if operator in (">", ">>", ">|", "&>", "&>>"):
             output = text_of(word.raw or word.text, names)
         elif operator in ("<", "<<<", "<>"):
             given = text_of(word.raw or word.text, names)
@@ -303,7 +305,8 @@ def _shell_text(runs: Runs, left: Unwrapped, words: _Words, state: State, place:
         raise GaveUpError
     options = words.texts[: words.texts.index(text)] if text in words.texts else words.texts
     begin = replace(_started(options, state), positional=left.positional or ("sh",))
-    inner = runs.text(text, place.source, begin, place.depth + 1)
+    shell = next((name for word in options if (name := word.rpartition("/")[2]) in SHELLS), "sh")
+    inner = runs.text(text, place.source, begin, place.depth + 1, shell)
     return [_back(after, state) for after in inner]
 
 
@@ -347,7 +350,9 @@ def _of_script(
     begin = _started(listed, state)
     known = UNKNOWN_WORDS not in left.words
     begin = replace(begin, positional=(script.path, *left.words[1:]) if known else None)
-    return [_back(after, state) for after in runs.text(script.text, script.path, begin, place.depth + 1)]
+    shell = next((name for word in options if (name := word.rpartition("/")[2]) in SHELLS), "sh")
+    after = runs.text(script.text, script.path, begin, place.depth + 1, shell)
+    return [_back(each, state) for each in after]
 
 
 def _shown(node: Simple) -> str:

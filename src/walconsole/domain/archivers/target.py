@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from walconsole.domain.records import record
+from walconsole.domain.facts.whole_folder import WholeFolder
 from walconsole.domain.store.access_keys import KeyPair
 
 T = TypeVar("T")
@@ -156,6 +157,7 @@ class ArchiveTarget:
     `config` is the file of the tool's own that was read, `remote` its section there, where it has such.
     `notes` is what is noticed besides, and what was not understood. `commands` are the tool's own.
     `spool` is the folder in which it notes what its background process was answered, empty for none.
+    `whole`: it copies pg_wal as it lies there.
     """
 
     tool: Found[str]
@@ -171,6 +173,7 @@ class ArchiveTarget:
     notes: tuple[str, ...] = ()
     commands: OwnCommands = NO_COMMANDS
     spool: str = ""
+    whole: WholeFolder | None = None
 
     def rows(self) -> Iterator[tuple[str, Found[str]]]:
         """Every value that is known, as text, by its name; no secret is among them."""

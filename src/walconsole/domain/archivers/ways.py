@@ -70,7 +70,7 @@ class Place:
     """Where a command stands. `checked`: how it ends is looked at (`if`, `&&`): `set -e` lets it go on.
 
     `fed`: the segment comes by its pipe; `behind`: something does, from what may have stored it;
-    `piped_on`: its output goes into the next part.
+    `piped_on`: its output goes into the next part. `posix`: a shell runs it that knows nothing of bash's.
     """
 
     source: str
@@ -79,6 +79,7 @@ class Place:
     piped_on: bool = False
     behind: bool = False
     depth: int = 0
+    posix: bool = False
 
 
 def merged(states: Iterable[State]) -> list[State]:

@@ -6,6 +6,7 @@ Texts are remote and were not made safe for a screen, unless it says so.
 
 from enum import StrEnum
 
+from walconsole.domain.facts.whole_folder import WholeFolder
 from walconsole.domain.records import record
 
 
@@ -247,7 +248,8 @@ class FoundCopy:
     source, and how sure it is; no secret is among them. `commands` are the tool's own by name (`look`,
     `backup`, `verify`, `restore`, `expire`: target.OwnCommands), as the server's user types them.
     `config` is the file that the tool has its key from, empty where it has none. `spool` is the folder where
-    it notes what its background process was answered, empty where there is none.
+    it notes what its background process was answered, empty where there is none. `whole`: it copies pg_wal
+    as it lies there, and not the one segment.
     """
 
     tool: str
@@ -258,6 +260,7 @@ class FoundCopy:
     commands: tuple[tuple[str, str], ...] = ()
     config: str = ""
     spool: str = ""
+    whole: WholeFolder | None = None
 
     def command(self, name: str) -> str:
         """One of them, empty where it has none."""

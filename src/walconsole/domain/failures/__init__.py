@@ -46,6 +46,7 @@ from walconsole.domain.failures import (
     unsafe_writes,
     uploads,
     usability,
+    whole_folder,
 )
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.folders import worded
@@ -70,6 +71,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
             *hidden.MODES,
             *taken_away.MODES,
             *held_still.MODES,
+            *whole_folder.MODES,
             *running.MODES,
             *pgbackrest.MODES,
         ),

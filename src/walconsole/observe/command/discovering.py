@@ -101,10 +101,12 @@ class HostDiscovery:
 def joined(seen: Seen, wanted: Wanted, records: Sequence[tuple[str, bytes]], environ_from: str) -> Seen:
     """What was seen, with what the records tell; what was asked for and not told is not there."""
     texts = _Texts()
-    home, environ, receivers = seen.home, dict(seen.environ), []
+    home, environ, receivers, shell = seen.home, dict(seen.environ), [], seen.sh
     for key, value in records:
         if key == "home" and value:
             home = decode(value)
+        elif key == "shell":
+            shell = decode(value).rpartition("/")[2]
         elif key == "environ":
             lines = (line.partition("=") for line in decode(value).split("\n"))
             environ = {name: text for name, given, text in lines if given}
@@ -120,6 +122,7 @@ def joined(seen: Seen, wanted: Wanted, records: Sequence[tuple[str, bytes]], env
         environ=environ,
         environ_from=environ_from,
         receivers=tuple(receivers),
+        sh=shell,
         files={**seen.files, **missing, **texts.files},
         folders={
             **seen.folders, **{path: tuple(texts.folders.get(path, ())) for path in wanted.folders}
@@ -240,6 +243,7 @@ def _copy(target: ArchiveTarget) -> FoundCopy:
         tuple((name, text) for name, text in target.commands.named() if safe(text) == text),
         safe(_file_of(target.credentials.source) or target.config),
         target.spool if target.spool.startswith("/") and safe(target.spool) == target.spool else "",
+        target.whole,
     )
 
 

@@ -22,6 +22,14 @@ kept() {
     fi
 }
 
+# is_utf16 FILE: as an editor of Windows saves it, which puts a mark before it.
+is_utf16() {
+    case $(head -c 2 -- "$1" 2>/dev/null | od -An -b | tr -d ' ') in
+        377376 | 376377) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
 # text FILE: its content as records of a file.
 text() {
     say file "$1"
@@ -42,6 +50,7 @@ text() {
     fi
     if [ ! -f "$1" ]; then say file.why 'it is no regular file' && return; fi
     if [ ! -r "$1" ]; then say file.why "mode $(stat -L -c '%a, owner %U:%G' -- "$1" 2>/dev/null)" && return; fi
+    if is_utf16 "$1"; then say file.why 'it is written in UTF-16, which no shell and no tool here reads' && return; fi
     if [ -s "$1" ] && ! head -c 4096 -- "$1" 2>/dev/null | grep -Iq ''; then
         say file.why 'it is no text: it holds NULs' && return
     fi
@@ -88,7 +97,7 @@ program() {
         177ELF) ;;
         *)
             # an empty one a shell runs, too, and it ends well
-            if [ ! -s "$place" ] || head -c 4096 -- "$place" | grep -Iq ''; then
+            if [ ! -s "$place" ] || is_utf16 "$place" || head -c 4096 -- "$place" | grep -Iq ''; then
                 say program.script 1
                 text "$place"
             fi
@@ -99,6 +108,7 @@ program() {
 each() { while IFS= read -r line; do [ -z "$line" ] || "$1" "$line"; done; }
 
 say user "$(id -un)"
+say shell "$(readlink -f /bin/sh 2>/dev/null)"
 say home "$(getent passwd "$(id -u)" 2>/dev/null | cut -d : -f 6)"
 if [ -n "$pid" ]; then
     if [ -r "/proc/$pid/environ" ]; then
