@@ -17,10 +17,11 @@ class Host:
     binaries: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     home: str = "/var/lib/postgresql"
+    sh: str = ""
 
     def find_out(self, settings: Settings) -> Discovery:
         """What is found within as many rounds as the console takes."""
-        seen = Seen(home=self.home, data="/data", environ=self.environ)
+        seen = Seen(home=self.home, data="/data", environ=self.environ, sh=self.sh)
         for _ in range(MOST_ROUNDS):
             found, wanted = discover(settings, seen)
             if not wanted:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.data.deployed import FORMS, PGBACKREST, Form
+from tests.data.deployed_more import MORE
 from tests.unit.host_of_files import Host
 from walconsole.domain.archivers.discovery import Settings, stores_nothing
 from walconsole.domain.archivers.target import ArchiveTarget, Discovery, FolderStore, S3Store, UnreadStore
@@ -14,7 +15,10 @@ def found(form: Form) -> Discovery:
     return Host(form.files, form.environ).find_out(Settings(form.command))
 
 
-@pytest.mark.parametrize("form", FORMS, ids=[f"{at}: {form.where}" for at, form in enumerate(FORMS)])
+ALL = [*FORMS, *MORE]
+
+
+@pytest.mark.parametrize("form", ALL, ids=[f"{at}: {form.where}" for at, form in enumerate(ALL)])
 def test_what_it_says_is_so_or_said_to_be_unread(form: Form) -> None:
     discovery = found(form)
     (target,) = discovery.targets
@@ -220,4 +224,73 @@ def test_what_both_streams_are_sent_to_is_where_the_file_is() -> None:
         .find_out(Settings("/opt/a.sh %p %f"))
         .targets
     )
+    assert str(target.store) == "/w"
+
+
+SOURCED = "set -a\nsource /etc/wal-g.env\nwal-g wal-push $1\n"
+WALG_FILE = {"/etc/wal-g.env": "WALG_FILE_PREFIX=/srv/w\n"}
+
+
+@pytest.mark.parametrize(
+    ("shell", "command", "files", "read"),
+    [
+        ("dash", "set -a; source /etc/wal-g.env; wal-g wal-push %p", {}, False),
+        ("bash", "set -a; source /etc/wal-g.env; wal-g wal-push %p", {}, True),
+        ("", "set -a; source /etc/wal-g.env; wal-g wal-push %p", {}, True),
+        ("dash", "set -a; . /etc/wal-g.env; wal-g wal-push %p", {}, True),
+        ("dash", "bash -c 'set -a; source /etc/wal-g.env; wal-g wal-push %p'", {}, True),
+        (
+            "dash",
+            "/a.sh %p",
+            {"/a.sh": f"#!/bin/bash\n{SOURCED}"},
+            True,
+        ),
+        (
+            "dash",
+            "/a.sh %p",
+            {"/a.sh": f"#!/bin/sh\n{SOURCED}"},
+            False,
+        ),
+        ("dash", "bash /a.sh %p", {"/a.sh": f"#!/bin/sh\n{SOURCED}"}, True),
+    ],
+)
+def test_source_is_a_word_that_dash_does_not_know(
+    shell: str, command: str, files: dict[str, str], read: bool
+) -> None:
+    """`sh: 1: source: not found`, and WAL-G then says that no storage is configured (tried)."""
+    found = Host({**WALG_FILE, **files}, sh=shell).find_out(Settings(command))
+    (target,) = found.targets
+    assert isinstance(target.store, FolderStore) is read, found
+    assert any("dash, which has none" in note for note in found.notes) is not read
+
+
+@pytest.mark.parametrize(
+    ("how", "text", "bucket"),
+    [
+        ("export $(cat /e)", "B=acme\n", "acme"),
+        ("export $(grep -v '^#' /e | xargs)", "# B=other\nB='acme'\n", "acme"),
+        ("export `cat /e`", "B=acme\nC=x\n", "acme"),
+        ("export $(xargs < /e)", 'B="acme"\n', "acme"),
+        ("export $(cat /e)", "B=acme\nC=a b\n", ""),
+        ("export $(cat /e)", "B=$(pass show b)\n", ""),
+        ("export $(decrypt /e)", "B=acme\n", ""),
+    ],
+)
+def test_a_file_whose_lines_are_exported_is_read(how: str, text: str, bucket: str) -> None:
+    script = f'#!/bin/sh\n{how}\naws s3 cp "$1" "s3://$B/w/$2"\n'
+    (target,) = Host({"/e": text, "/a.sh": script}).find_out(Settings("/a.sh %p %f")).targets
+    assert (target.store.bucket.value if isinstance(target.store, S3Store) else "") == bucket
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        'OUT=$(cp "$1" "/w/$2" 2>&1) || { echo "$OUT"; exit 1; }\n',
+        'if ! OUT=$(cp "$1" "/w/$2" 2>&1); then exit 1; fi\n',
+        'OUT=`cp "$1" "/w/$2" 2>&1`\n[ $? -eq 0 ] || exit 1\n',
+        'SIZE=$(stat -c %s "$1")\nSUM=$(sha256sum "$1")\ncp "$1" "/w/$2"\n',
+    ],
+)
+def test_what_is_run_for_its_output_may_store(script: str) -> None:
+    (target,) = Host({"/a.sh": f"#!/bin/sh\n{script}"}).find_out(Settings("/a.sh %p %f")).targets
     assert str(target.store) == "/w"

@@ -10,7 +10,9 @@ from walconsole.domain.standing.model import Level, Severity
 TAKES = [
     "mv %p /mnt/wal/%f", "test ! -f /w/%f && mv -n %p /w/%f", "/bin/mv '%p' '/w/%f'", 'sh -c "mv %p /w/%f"',
     "rsync -a --remove-source-files %p nas:/w/%f", "rclone moveto %p r:b/%f", "aws s3 mv %p s3://b/%f",
-    "gzip %p && cp %p.gz /w/%f.gz", "zstd --rm -q %p -o /w/%f.zst", "nice -n 10 mv %p /w/%f",
+    "gzip %p && cp %p.gz /w/%f.gz", "zstd --rm -q %p -o /w/%f.zst",
+    "gzip < %p > /w/%f.gz && rm %p", "gsutil cp pg_wal/%f gs://b/w/ && rm -f pg_wal/%f", "gsutil mv %p gs://b/%f",
+    "nice -n 10 mv %p /w/%f",
 ]  # fmt: skip
 LINKS = ["ln %p /w/%f", "ln -s $PWD/%p /w/%f", "cp -l %p /w/%f", "cp -al %p /w/%f", "cp --link %p /w/%f"]
 COPIES = [
@@ -19,7 +21,7 @@ COPIES = [
     "xz -ck %p > /w/%f.xz",
     "cp --preserve=links %p /w/%f", "install -m 600 %p /w/%f", "cp -p %p /w/%f && ln -sf /w/%f /w/newest",
     "rclone copyto %p r:b/%f", "pgbackrest --stanza=main archive-push %p", "/opt/mv-wal %p %f",
-    "cp -np %p /w/%f", "cp %p /srv/all-s/%f",
+    "cp -np %p /w/%f", "gzip -c %p > %p.gz && cp %p.gz /w/ && rm %p.gz", "cp %p /srv/all-s/%f",
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ variables, then AWS_PROFILE's. The instance's role comes last, and is not asked 
 
 from collections.abc import Mapping
 
-from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.expansion import UNKNOWN
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.places import Section, credentials, endpoint_url, home_of, sections, value_of

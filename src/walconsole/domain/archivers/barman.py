@@ -4,7 +4,7 @@ barman/clients/cloud_walarchive.py: boto3 with `--endpoint-url` and `-P`; all el
 """
 
 from walconsole.domain.archivers.aws_files import aws_settings, if_new_enough
-from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.places import key_template, s3_url

@@ -6,10 +6,11 @@ timeout, flock, chpst, sudo, `sh -c`) are passed through, functions and sourced 
 
 import re
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from itertools import takewhile
 
-from walconsole.domain.archivers.branches import Course, Otherwise
+from walconsole.domain.archivers.branches import Course
+from walconsole.domain.archivers.called import Call, names_segment
 from walconsole.domain.archivers.expansion import (
     UNKNOWN,
     UNKNOWN_WORDS,
@@ -24,6 +25,7 @@ from walconsole.domain.archivers.expansion import (
 )
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.option_loops import Arms, Cases, OfOptions, OfWord, OfWords
+from walconsole.domain.archivers.read_in import assignments_in, printed_file
 from walconsole.domain.archivers.shell_words import (
     Operator,
     Token,
@@ -35,7 +37,6 @@ from walconsole.domain.archivers.shell_words import (
 from walconsole.domain.archivers.target import Found
 from walconsole.domain.archivers.whence import VARIABLES_THAT_SAY_WHERE
 from walconsole.domain.archivers.wrappers import ASSIGNMENT, Unwrapped, unwrapped
-from walconsole.domain.records import record
 
 MOST_CALLS = 200
 _DEPTH = 4
@@ -51,49 +52,6 @@ _NOTHING = frozenset({
     "mountpoint", "expr", "let", "getopts", "command", "which", "set",
 })  # fmt: skip
 """They store nothing elsewhere; `rm` may take away what was stored."""
-
-
-@record
-class Call:
-    """A program that is started. `words` are its arguments; UNKNOWN stands in them for what a run tells.
-
-    `environment` is all that it inherits, `user` who runs it where that is another (sudo), `output` the file
-    that its standard output goes to, `piped` the programs before it in its pipeline, `source` where it is.
-    `folder` is where it runs (empty: in the data directory; UNKNOWN: a run tells), `perhaps`: it may not run.
-    `fed`: its standard input is the segment, or made from it. `kept`: variables of tools' that the shell has,
-    and does not hand on.
-    """
-
-    program: str
-    words: tuple[str, ...]
-    environment: Environment = field(default_factory=dict, repr=False)
-    source: str = ""
-    user: str = ""
-    output: str = ""
-    piped: tuple[str, ...] = ()
-    folder: str = ""
-    otherwise: Otherwise | None = None
-    perhaps: bool = False
-    fed: bool = False
-    kept: tuple[str, ...] = ()
-
-    @property
-    def given(self) -> bool:
-        """Whether it gets the segment: then it may be what archives."""
-        return self.fed or _names_segment(self.words)
-
-    @property
-    def name(self) -> str:
-        """The program's file name."""
-        return self.program.rpartition("/")[2]
-
-    def within(self, path: str) -> str:
-        """A path of its words, as it is seen from the data directory."""
-        return within(self.folder, path)
-
-
-def _names_segment(words: Sequence[str]) -> bool:
-    return any("%p" in word or "%f" in word for word in words)
 
 
 def calls_of(text: str, look: Look, source: str, *, outer: Call | None = None, depth: int = 0) -> list[Call]:
@@ -118,6 +76,7 @@ class _Shell:
         self._hidden: Environment = {}
         self._piped: list[str] = []
         self._fed = False
+        self._interpreter = outer.interpreter if outer else ""
         self._cases = Cases()
         self._options: OfOptions | None = None
         self._course = Course()
@@ -186,7 +145,7 @@ class _Shell:
 
     def _command(self, command: Sequence[Token]) -> None:
         words, output, given = self._redirected(command)
-        self._fed = _names_segment((given,)) or (self._fed and not given)
+        self._fed = names_segment((given,)) or (self._fed and not given)
         while words and words[0].text in _KEYWORDS and not words[0].quoted:
             self._course.keyword(words[0].text, len(self.calls))
             words = words[1:]
@@ -200,6 +159,7 @@ class _Shell:
         if not words:
             for name, found in own.items():
                 self._assign(name, found)
+            self._substituted(command)
             self._exported |= set(own) if self._export_all else set()
             return
         if words[0].text == "case":
@@ -210,8 +170,27 @@ class _Shell:
             self._names.variables[words[1].text] = Found(value, self._at(words[1]))
             return
         line = self._at(words[0])
-        texts = [text for word in words for text in expanded(word, self._names)]
+        texts = [text for word in words for text in self._texts(word, words[0].text)]
         self._start(texts, own, line, output)
+
+    def _substituted(self, command: Sequence[Token]) -> None:
+        """`OUT=$(cp …)`: what is run for its output, which may store the segment besides."""
+        for inside in [each for token in command if isinstance(token, Word) for each in token.inside]:
+            names = Names(dict(self._names.variables), self._names.inherited, self._names.positional)
+            shell = _Shell(self._look, self._source, names, None, self._depth + 1)
+            shell._user, shell._folder, shell._functions = self._user, self._folder, self._functions
+            shell._exported = set(self._exported)
+            shell._course = self._course.within(0)
+            if self._depth < _DEPTH:
+                shell.run(tokens(inside))
+            self.calls += [replace(each, inside=True) for each in shell.calls]
+
+    def _texts(self, word: Word, program: str) -> list[str]:
+        """Its fields; of `export $(cat FILE)` and `env $(cat FILE)` the assignments that the file has."""
+        path = printed_file(word.raw) if program in ("export", "env", "declare", "typeset") else ""
+        file = self._look.file(self._look.path(within(self._folder, path))) if path else None
+        read = assignments_in(file.text) if file is not None and not file.cut else None
+        return expanded(word, self._names) if read is None else read
 
     def _redirected(self, command: Sequence[Token]) -> tuple[list[Word], str, str]:
         """Its words without the redirections, the file of standard output, and what standard input is."""
@@ -284,10 +263,11 @@ class _Shell:
                     self._course.perhaps,
                     self._fed,
                     tuple(name for name in self._names.variables if self._keeps(name, left.environment)),
+                    interpreter=left.shell,
                 )
                 self.calls.append(made)
             self._piped.append(name)
-            self._fed = self._fed or _names_segment(rest)
+            self._fed = self._fed or names_segment(rest)
 
     def _keeps(self, name: str, handed_on: Environment) -> bool:
         return name.startswith(VARIABLES_THAT_SAY_WHERE) and name not in handed_on
@@ -311,7 +291,7 @@ class _Shell:
             case "cd":
                 self._change_folder([each for each in rest if each not in ("-P", "-L", "--")])
             case "." | "source":
-                self._read_in(rest)
+                self._read_in(name, rest)
             case "eval":
                 if any(UNKNOWN in word for word in rest):
                     self._open(f"what {line} adds to the environment is not known")
@@ -371,8 +351,14 @@ class _Shell:
             into = UNKNOWN
         self._folder = self._look.path(into) if into != UNKNOWN else into
 
-    def _read_in(self, rest: Sequence[str]) -> None:
+    def _read_in(self, how: str, rest: Sequence[str]) -> None:
         """`. FILE`: its assignments are this shell's."""
+        if how == "source" and self._is_dash():
+            self._look.note(
+                f"source in {self._source}: that is bash's, and sh on that host is dash, which has none: "
+                f"{shown(rest[0]) if rest else 'the file'} is not read in; `.` is what every shell has"
+            )
+            return
         path = self._look.path(within(self._folder, rest[0])) if rest else ""
         if not path:
             return
@@ -390,6 +376,10 @@ class _Shell:
         self._names.variables["BASH_SOURCE"] = script
         if found.cut:
             self._open(f"only the beginning of {found.path} was read")
+
+    def _is_dash(self) -> bool:
+        shell = self._interpreter or "sh"
+        return shell == "dash" or (shell == "sh" and self._look.seen.sh == "dash")
 
     def _function(self, name: str, texts: list[str]) -> None:
         before, hidden = self._names.positional, self._hidden
@@ -414,7 +404,7 @@ class _Shell:
             return
         given = left.positional or ("sh",)
         names = Names(inherited=left.environment, positional=None if UNKNOWN_WORDS in given else given)
-        outer = Call("sh", (), {}, line, left.user, folder=left.folder)
+        outer = Call("sh", (), {}, line, left.user, folder=left.folder, interpreter=left.shell)
         shell = _Shell(self._look, line, names, outer, self._depth + 1)
         shell._piped, shell._fed = list(self._piped), self._fed
         shell._course = self._course.within(0)
@@ -422,7 +412,7 @@ class _Shell:
         self.calls += shell.calls
 
 
-def followed(call: Call, text: str, look: Look, path: str, depth: int) -> list[Call]:
-    """What the script of that text at `path` calls, started by `call`."""
-    outer = replace(call, program=path)
+def followed(call: Call, text: str, look: Look, path: str, depth: int, interpreter: str = "") -> list[Call]:
+    """What the script of that text at `path` calls, started by `call` and run by that shell."""
+    outer = replace(call, program=path, interpreter=interpreter)
     return calls_of(text, look, path, outer=outer, depth=depth)

@@ -16,7 +16,8 @@ from walconsole.domain.archivers import (
     walg,
 )
 from walconsole.domain.archivers.branches import Otherwise
-from walconsole.domain.archivers.calls import Call, calls_of, followed
+from walconsole.domain.archivers.called import Call
+from walconsole.domain.archivers.calls import calls_of, followed
 from walconsole.domain.archivers.certificates import with_certificates
 from walconsole.domain.archivers.ending import ending_of
 from walconsole.domain.archivers.expansion import UNKNOWN, Names, shown, text_of
@@ -187,7 +188,8 @@ def _of_command(settings: Settings, look: Look) -> tuple[ArchiveTarget, ...]:
     for call in calls_of(settings.command, look, COMMAND):
         _read(call, look, gathered, 0)
     if not gathered.found:
-        return tuple(of_pg_wal(each, gathered.emptied) for each in gathered.unknown or gathered.perhaps)
+        left = [each for each in gathered.unknown if _why(each) != programs.PASSAGE] or gathered.unknown
+        return tuple(of_pg_wal(each, gathered.emptied) for each in left or gathered.perhaps)
     for each in gathered.unknown:
         if each.tool.value in gathered.given:
             look.note(f"besides, {each.tool.value} is given what is archived: {_why(each)}")
@@ -221,6 +223,8 @@ class _Gathered:
 def _read(call: Call, look: Look, gathered: _Gathered, depth: int) -> None:
     """Add the call's targets, or those of the script that it is."""
     reader = _reader(call)
+    if call.inside and (reader is None or not call.given):
+        return
     gathered.given.difference_update(call.piped)
     if call.fed:  # then what only passes it on is not what stores it
         gathered.unknown = [each for each in gathered.unknown if each.tool.value not in call.piped]
@@ -356,7 +360,7 @@ def _follow(call: Call, script: FileText, look: Look, gathered: _Gathered, depth
         gathered.unknown.append(_unknown(call.name, call.source, why))
         return
     before = gathered.count
-    for inner in followed(call, script.text, look, script.path, depth + 1):
+    for inner in followed(call, script.text, look, script.path, depth + 1, call.interpreter or interpreter):
         _read(inner, look, gathered, depth + 1)
     if gathered.count == before and call.given:
         why = f"nothing in {script.path} is known here to store a file"

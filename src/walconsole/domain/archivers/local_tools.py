@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from walconsole.domain.archivers.calls import Call, calls_of
+from walconsole.domain.archivers.called import Call
+from walconsole.domain.archivers.calls import calls_of
 from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.places import (
@@ -158,7 +159,7 @@ def _made(call: Call, store: Store, layout: str, suffix: str) -> ArchiveTarget:
         store,
         layout=Found(layout, call.source),
         compression=compression_of(suffix, piped, call.source),
-        encryption=encryption_of(piped, call.source),
+        encryption=encryption_of(piped, call.source, suffix),
     )
 
 
@@ -221,7 +222,7 @@ def _by_ssh(call: Call, look: Look) -> ArchiveTarget | None:
                 made.store,
                 layout=made.layout,
                 compression=compression_of(suffix, piped, call.source),
-                encryption=encryption_of(piped, call.source),
+                encryption=encryption_of(piped, call.source, suffix),
             )
     return None
 

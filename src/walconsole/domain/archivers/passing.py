@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.expansion import shown
 from walconsole.domain.archivers.places import COMPRESSORS, ENCRYPTERS, SUFFIX_OF
 from walconsole.domain.archivers.programs import PACKERS
@@ -36,7 +36,12 @@ _LISTS = frozenset({"echo", "printf", "ls", "find", "yes", "basename", "realpath
 
 def as_piped(call: Call, target: ArchiveTarget) -> ArchiveTarget:
     """The same, or unread where a program before it in its pipe makes something of a segment that is none."""
-    if isinstance(target.store, UnreadStore) or not call.fed or _names_source(call):
+    if isinstance(target.store, UnreadStore):
+        return target
+    if call.source == "archive_command" and not call.fed and _stores_its_input(call):
+        why = "it stores its standard input, and the command gives it nothing"
+        return replace(target, store=UnreadStore(Found(str(target.store), call.source), why))
+    if not call.fed or _names_source(call):
         return target
     if _LISTS & set(call.piped):
         return target
@@ -50,6 +55,12 @@ def as_piped(call: Call, target: ArchiveTarget) -> ArchiveTarget:
         what = Found(str(target.store), call.source)
         return replace(target, store=UnreadStore(what, why), compression=None, encryption=None)
     return target
+
+
+def _stores_its_input(call: Call) -> bool:
+    return any(word in ("pipe", "rcat") for word in call.words) or (
+        call.name in ("aws", "s3cmd", "s4cmd") and "-" in call.words
+    )
 
 
 def _names_source(call: Call) -> bool:

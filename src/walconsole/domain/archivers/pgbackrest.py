@@ -7,7 +7,7 @@ src/config/parse.c: an option of the words beats a variable, that beats [stanza:
 import re
 from collections.abc import Iterator
 
-from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.expansion import UNKNOWN
 from walconsole.domain.archivers.look import FileText, Look
 from walconsole.domain.archivers.places import Section, credentials, endpoint_url, is_bucket, sections

@@ -156,9 +156,16 @@ def compression_of(suffix: str, piped: tuple[str, ...] = (), source: str = "") -
     return Found("none", source)
 
 
-def encryption_of(piped: tuple[str, ...], source: str) -> Found[str]:
-    """By the programs before it in the pipeline."""
-    return Found(next((each for each in piped if each in ENCRYPTERS), "none"), source)
+_ENCRYPTED = {".age": "age", ".gpg": "gpg", ".pgp": "gpg", ".asc": "gpg", ".enc": "openssl"}
+
+
+def encryption_of(piped: tuple[str, ...], source: str, suffix: str = "") -> Found[str]:
+    """By the programs before it in the pipeline, else by what is put behind the name."""
+    by = next((each for each in piped if each in ENCRYPTERS), "")
+    named = next((what for ending, what in _ENCRYPTED.items() if suffix.endswith(ending)), "")
+    if not by and named:
+        return presumed(named, "the name's suffix")
+    return Found(by or "none", source)
 
 
 def credentials(access: Found[str] | None, secret: Found[str] | None, token: str = "") -> Credentials | None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.s3_clients import words_of
 
@@ -32,7 +32,7 @@ _WHY = {
     "exec-with-env": "it is StackGres's, which runs WAL-G with variables that its operator's resources name",
     "pg_rman": "it is no archiver of its own: it reads the folder that another command fills",
 }
-_PASSAGE = "where it puts it is a place of passage, or is known only when the command runs"
+PASSAGE = "where it puts it is a place of passage, or is known only when the command runs"
 
 
 _OF_WINDOWS = re.compile(
@@ -42,7 +42,8 @@ _OF_WINDOWS = re.compile(
 
 def why_not_found(call: Call, user: str) -> str:
     """In words, for a program that is nowhere."""
-    whose = ": it is a command of Windows" if _OF_WINDOWS.fullmatch(call.program) else ""
+    batch = call.program == "not" and call.words[:1] in (("exist",), ("EXIST",))  # `if not exist FILE`
+    whose = ": it is a command of Windows" if batch or _OF_WINDOWS.fullmatch(call.program) else ""
     return f"{shown(call.program)} is not found as {user}{whose}"
 
 
@@ -55,7 +56,7 @@ def why_no_place(call: Call) -> str:
     """Why a tool that is known, and is given the segment, names no place for it."""
     if call.name in ("ssh", "sftp"):
         return f"what {call.name} has the other host do is not followed"
-    return _PASSAGE
+    return PASSAGE
 
 
 def may_fetch(call: Call) -> bool:

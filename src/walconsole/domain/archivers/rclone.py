@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 
 from walconsole.domain.archivers.aws_files import aws_settings
-from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.look import FileText, Look
 from walconsole.domain.archivers.places import (
@@ -134,7 +134,7 @@ def target(call: Call, look: Look) -> ArchiveTarget | None:
         found.keys,
         layout=Found(template.layout, call.source),
         compression=found.compression or compression_of(template.suffix, call.piped, call.source),
-        encryption=found.encryption or encryption_of(call.piped, call.source),
+        encryption=found.encryption or encryption_of(call.piped, call.source, template.suffix),
         config=reading.config,
         remote=found.section,
         notes=found.notes,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 from walconsole.domain.archivers.aws_files import AwsSettings, aws_settings, if_new_enough
-from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.places import (
@@ -141,8 +141,16 @@ def _target(call: Call, store: S3Store, keys: Credentials, template: KeyTemplate
         keys,
         layout=Found(template.layout, call.source),
         compression=compression_of(template.suffix, call.piped, call.source),
-        encryption=encryption_of(call.piped, call.source),
+        encryption=_encryption(call, template),
     )
+
+
+def _encryption(call: Call, template: KeyTemplate) -> Found[str]:
+    """SSE-C: the store gives nothing back without the key that the client sends (aws s3 cp --sse-c)."""
+    own = ("--sse-c", "--sse-customer-algorithm", "--enc-c")
+    if any(word.partition("=")[0] in own for word in call.words):
+        return Found("SSE-C", call.source)
+    return encryption_of(call.piped, call.source, template.suffix)
 
 
 def _not_told(call: Call) -> ArchiveTarget:

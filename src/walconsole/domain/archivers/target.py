@@ -8,8 +8,8 @@ from dataclasses import field, fields
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from walconsole.domain.records import record
 from walconsole.domain.facts.whole_folder import WholeFolder
+from walconsole.domain.records import record
 from walconsole.domain.store.access_keys import KeyPair
 
 T = TypeVar("T")

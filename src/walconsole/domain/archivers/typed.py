@@ -6,7 +6,7 @@ from dataclasses import replace
 from shlex import quote
 
 from walconsole.domain.archivers.asking import own_commands
-from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.expansion import UNKNOWN
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.places import home_of

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.expansion import UNKNOWN, UNKNOWN_WORDS, shown
 from walconsole.domain.archivers.places import endpoint_url
 from walconsole.domain.archivers.target import (

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from walconsole.domain.archivers.aws_files import aws_settings
-from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.expansion import UNKNOWN
 from walconsole.domain.archivers.look import FileText, Look
 from walconsole.domain.archivers.places import (
@@ -151,7 +151,12 @@ def _store(values: Values, call: Call, look: Look) -> tuple[Store, Credentials]:
             return _ssh(values, prefix.but(whole)), Credentials("")
         return UnreadStore(prefix.but(whole), f"WAL-G's storage {kind} is not read"), Credentials("")
     what = Found("an unknown place", call.source)
-    return UnreadStore(what, "no WALG_..._PREFIX is in any variable or file that was read"), Credentials("")
+    return UnreadStore(what, _why_no_prefix(call)), Credentials("")
+
+
+def _why_no_prefix(call: Call) -> str:
+    what = "no WALG_..._PREFIX is in any variable or file that was read"
+    return f"{what}, and {call.environment[UNKNOWN].value}" if UNKNOWN in call.environment else what
 
 
 def _ssh(values: Values, prefix: Found[str]) -> Store:

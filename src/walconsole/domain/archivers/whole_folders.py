@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from posixpath import normpath
 
-from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.local_tools import RSYNC_VALUED
 from walconsole.domain.archivers.look import Look

@@ -96,6 +96,8 @@ class Unwrapped:
     """What a shell's -c runs."""
     positional: tuple[str, ...] | None = None
     """Its `$0`, `$1` and so on."""
+    shell: str = ""
+    """Which shell that is."""
 
 
 def unwrapped(left: Unwrapped, line: str, look: Look) -> Unwrapped:
@@ -125,6 +127,7 @@ def unwrapped(left: Unwrapped, line: str, look: Look) -> Unwrapped:
 
 def _of_shell(left: Unwrapped) -> Unwrapped:
     """The text behind -c, or the script; a shell that reads its standard input stays as it is."""
+    left.shell = left.words[0].rpartition("/")[2]
     words = left.words[1:]
     for at, word in enumerate(words):
         if _OF_A_PROFILE.fullmatch(word):

@@ -68,11 +68,12 @@ MODES: tuple[FailureMode, ...] = (
             title="the archive command says yes whatever happens",
             symptom="All works, and failed_count never moves, also where nothing is stored.",
             cause=(
-                "`|| true`, `|| exit 0`, a `&` at its end, bash's `&>` where sh is dash, "
-                "`store it; something else`, a pipe into `tee` or `logger`, or a script that ends in `exit 0` or a message, that tells a failure and goes on, "
-                "that hands the segment to `at` or `systemd-run`: the command ends well whatever became of "
-                "the segment. Often it was put there to have an alarm end. `curl` without `-f` ends well "
-                "though the store refused, `nc` and `sftp` without `-b` hear of no refusal."
+                "`|| true`, `|| exit 0`, a `&` at its end, bash's `&>` where sh is dash, `store it; "
+                "something else`, a pipe into `tee` or `logger`, or a script that ends in `exit 0` or a "
+                "message, that tells a failure and goes on, that hands the segment to `at` or "
+                "`systemd-run`: the command ends well whatever became of the segment. Often it was put "
+                "there to have an alarm end. `curl` without `-f` ends well though the store refused, `nc` "
+                "and `sftp` without `-b` hear of no refusal."
             ),
             signal=(
                 "The words of archive_command in force and of the shell scripts that it calls, followed as a "

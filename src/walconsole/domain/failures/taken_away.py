@@ -18,10 +18,10 @@ _QUOTES = str.maketrans("", "", "'\"")
 _MOVERS = re.compile(
     r"(?:\S*/)?(?:mv\s|rsync\s(?=.*--remove-source-files)|rclone\s(?=.*\bmove(?:to)?\s)|aws\s.*\bs3\s+mv\s"
     r"|(?:mc|s5cmd)\s.*\bmv\s|(?:gzip|xz|bzip2|lzma)\s(?!.*(?:-\w*[ck]|--stdout|--keep|--to-stdout|>|<))"
-    r"|zstd\s(?=.*--rm\b))"
+    r"|zstd\s(?=.*--rm\b)|gsutil\s.*\bmv\s|(?:rm|unlink)\s|shred\s(?=.*-\w*u))"
 )
 _LINKS = re.compile(r"(?:\S*/)?(?:ln\s|link\s|cp(?=\s)(?=.*(?:\s-[a-zA-Z]*[ls]|--link|--symbolic-link)))")
-_SEGMENT = re.compile(r"%p(?![\w.])")
+_SEGMENT = re.compile(r"(?:%p|pg_(?:wal|xlog)/%f)(?![\w.])")
 _WRAPPED = re.compile(r"(?:(?:exec|nice|ionice|sudo|timeout|env|time|!|sh|bash|-\S+|\d\S*|\w+=\S*)\s+)*")
 
 
@@ -108,9 +108,10 @@ MODES: tuple[FailureMode, ...] = (
                 "in the archive than the names say."
             ),
             cause=(
-                "`mv %p`, `rsync --remove-source-files`, `rclone move`, `gzip %p` (which replaces the file): "
-                "the segment is gone from pg_wal, where crash recovery, standbys and slots need it. `ln %p`, "
-                "`cp -l`: the archive's file is pg_wal's own, which is renamed and written over."
+                "`mv %p`, `rsync --remove-source-files`, `rclone move`, `gzip %p` (which replaces the "
+                "file), `&& rm %p`: the segment is gone from pg_wal, where crash recovery, standbys and "
+                "slots need it. `ln %p`, `cp -l`: the archive's file is pg_wal's own, which is renamed and "
+                "written over."
             ),
             signal=(
                 "Segments that are marked as archived (.done) and are not in pg_wal: PostgreSQL takes a "
