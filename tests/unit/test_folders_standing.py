@@ -54,7 +54,10 @@ def told(*folders: ArchiveFolder, elsewhere: tuple[str, ...] = ()) -> list[tuple
         ({"why": "Input/output error"}, "folder-missing", CRITICAL, "namei -l /mnt/wal"),
         ({"why": "Permission denied", "owner": ""}, "folder-not-writable", CRITICAL, "namei -l /mnt/wal"),
         ({"why": "Permission denied"}, "folder-not-writable", CRITICAL, "chown postgres /mnt/wal"),
-        ({"writable": False}, "folder-not-writable", CRITICAL, "chown postgres /mnt/wal"),
+        ({"writable": False, "owner": "root:root"}, "folder-not-writable", CRITICAL,
+         "chown postgres /mnt/wal"),
+        ({"writable": False, "mode": "550"}, "folder-not-writable", CRITICAL, "chown postgres /mnt/wal"),
+        ({"writable": False}, "folder-not-writable", CRITICAL, "lsattr -d /mnt/wal"),
         ({"writable": False, "read_only": True}, "folder-not-writable", CRITICAL,
          "mount -o remount,rw /mnt/wal"),
         ({"free_bytes": SEGMENT - 1}, "folder-full", CRITICAL, "df -h /mnt/wal"),
@@ -79,12 +82,12 @@ def test_what_is_well_or_not_known_is_no_finding(changes: dict[str, Any]) -> Non
 
 
 def test_a_path_with_odd_letters_stays_one_word() -> None:
-    (finding,) = told(replace(GOOD, path="/mnt/it's a $(reboot)", writable=False))
+    (finding,) = told(replace(GOOD, path="/mnt/it's a $(reboot)", writable=False, owner="root:root"))
     assert finding[2] == "chown postgres '/mnt/it'\"'\"'s a $(reboot)'"
 
 
 @pytest.mark.parametrize("path", ["/", "/root", "/etc/", "/home/anna", "/var/lib", "/tmp"])
-@pytest.mark.parametrize("changes", [{"why": "Permission denied"}, {"writable": False}])
+@pytest.mark.parametrize("changes", [{"why": "Permission denied"}, {"writable": False, "owner": "root:x"}])
 def test_no_folder_of_the_system_s_or_a_person_s_is_given_away(path: str, changes: dict[str, Any]) -> None:
     facts = Reading(Snapshot.folders, "stat", FolderFacts((replace(GOOD, path=path, **changes),), ()), NOW)
     (finding,) = diagnose(healthy(folders=facts), NOW).findings

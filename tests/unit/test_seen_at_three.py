@@ -232,6 +232,8 @@ APART = [
         "folder-not-writable",
         "is mounted read-only",
     ),
+    ("barred though it is its own", {"writable": False}, "folder-not-writable", "neither owner nor mode is"),
+    ("root's", {"writable": False, "owner": "root:root"}, "folder-not-writable", "may not be written to by"),
     ("hidden from it", {"apart": True, "why": "No such file or directory"}, "folder-missing", "is not there"),
 ]
 
@@ -245,6 +247,11 @@ def test_a_folder_is_judged_as_the_server_sees_it(
     found = diagnose(healthy(folders=facts), NOW).findings
     assert [each.rule for each in found] == ([rule] if rule else [])
     assert title in "".join(each.title for each in found)
+    barred = "neither" in title
+    assert (
+        any(command.startswith("lsattr") for each in found for fix in each.fixes for command in fix.commands)
+        is barred
+    )
 
 
 COMMANDS = [

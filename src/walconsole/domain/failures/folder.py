@@ -162,6 +162,11 @@ def _not_writable(assessment: Assessment, folder: ArchiveFolder) -> Finding | No
         how = f"may not be written to by the server, whose unit keeps it from that: {user} itself may"
         remedy = "allow it in the server's unit: ReadWritePaths, then restart the server"
         fixes = (Fix("see what the unit forbids, and allow that folder", _allowing(folder)),)
+    elif not folder.read_only and _allowed_by_mode(folder, user):
+        how = f"may not be written to by {user}, whose it is: neither owner nor mode is the cause"
+        remedy = "take away what bars it: an attribute (chattr +i), an ACL's mask, SELinux or AppArmor"
+        where = quote(folder.path)
+        fixes = (Fix("see what bars it", (f"lsattr -d {where}", f"getfacl {where}", f"ls -ldZ {where}")),)
     elif folder.read_only:
         remedy = "mount it for writing: dmesg tells why it is not"
         command = f"mount -o remount,rw {quote(folder.mount_point)}"
@@ -186,6 +191,15 @@ def _not_writable(assessment: Assessment, folder: ArchiveFolder) -> Finding | No
         ),
         fixes=(*fixes, *_instead(snapshot)),
     )
+
+
+_WRITES = 0o300
+
+
+def _allowed_by_mode(folder: ArchiveFolder, user: str) -> bool:
+    """Whether it is that user's own, who may write there by its mode."""
+    mode = int(folder.mode, 8) if re.fullmatch(r"[0-7]{3,4}", folder.mode) else 0
+    return folder.owner.partition(":")[0] == user and mode & _WRITES == _WRITES
 
 
 def _full(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
