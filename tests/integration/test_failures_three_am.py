@@ -54,6 +54,23 @@ async def test_an_archiver_that_somebody_stopped(console: Watched) -> None:
     await console.green("SIGCONT")
 
 
+@pytest.mark.failure_mode("archiver-held-still")
+async def test_a_server_that_somebody_stopped_as_a_whole(console: Watched) -> None:
+    """It hangs without closing anything: nothing of it could be read, and no cause was told."""
+    with console.broken("SIGSTOP to every process of the server"):
+        console.cluster.freeze()
+        try:
+            await console.root("archiver-held-still", evidence="T or t", within_s=30)
+            await console.until(
+                lambda: console.diagnosis().verdict.text.startswith("PostgreSQL is HELD STILL"),
+                "its line",
+                60,
+            )
+        finally:
+            console.cluster.thaw()
+    await console.green("SIGCONT", within_s=60)
+
+
 UNRUNNABLE = [
     (
         "a script with the line ends of Windows",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.data.archiver_log import failing_with, root_of, stamp
-from tests.data.facts import NOW, archiver, backup, broken, bucket, healthy, holding, server, settings
+from tests.data.facts import NOW, archiver, backup, broken, bucket, healthy, holding, host, server, settings
 from walconsole.domain.facts.evidence import ChildProcess, CommandFacts, ProgramFacts
 from walconsole.domain.facts.folders import ArchiveFolder, FolderFacts
 from walconsole.domain.facts.snapshot import Reading, Snapshot
@@ -61,6 +61,22 @@ def test_a_process_that_is_held_still_is_told_while_something_waits(
         held = own if own is not None and own.state != SLEEPS else below[0]
         assert found.certainty is Certainty.PROVED
         assert f"kill -CONT {held.pid}" in found.fixes[0].commands
+
+
+@pytest.mark.parametrize("read", [True, False], ids=["was read", "never read"])
+def test_a_server_that_is_held_is_told_though_nothing_of_it_can_be_read(read: bool) -> None:
+    cluster = host().cluster
+    assert cluster is not None
+    cluster = replace(cluster, held=True)
+    silent = broken(Snapshot.archiver, "it did not answer", previous=healthy().archiver if read else None)
+    told = diagnose(healthy(host=host(cluster=cluster), archiver=silent), NOW)
+    assert root_of(told).rule == "archiver-held-still"
+    assert (told.verdict.level, told.verdict.text.partition(":")[0]) == (
+        Level.CRITICAL,
+        "PostgreSQL is HELD STILL",
+    )
+    well = diagnose(healthy(host=host(cluster=replace(cluster, held=False)), archiver=silent), NOW)
+    assert named(well, "archiver-held-still") is None
 
 
 # -- A program that is there, and that the shell says it did not find.
@@ -294,3 +310,27 @@ def test_a_label_whose_wal_is_gone(what: str, oldest: int, told: bool) -> None:
     found = named(diagnose(healthy(**both), NOW), "wal-before-backup-gone")
     assert (found is not None) is told
     assert found is None or found.severity is Severity.CRITICAL
+
+
+# -- The archiver's own key is refused while PostgreSQL counts successes.
+
+KEYS = [
+    ("its own, unknown", True, "InvalidAccessKeyId", Severity.CRITICAL),
+    ("its own, another secret", True, "SignatureDoesNotMatch", Severity.CRITICAL),
+    ("its own, which may not list", True, "AccessDenied", Severity.WARNING),
+    ("the console's, unknown", False, "InvalidAccessKeyId", Severity.WARNING),
+    ("its own, and the store is slow", True, "SlowDown", None),
+]
+
+
+@pytest.mark.cases("The archiver's own key is refused, and PostgreSQL counts successes")
+@pytest.mark.parametrize(("what", "own", "code", "severity"), KEYS, ids=[row[0] for row in KEYS])
+def test_a_refused_key_of_the_archivers_is_a_loss_until_proved_otherwise(
+    what: str, own: bool, code: str, severity: Severity | None
+) -> None:
+    snapshot = healthy(primary=broken(Snapshot.primary, "refused", code))
+    snapshot = replace(snapshot, told=replace(snapshot.told, archivers_key=own))
+    told = diagnose(snapshot, NOW)
+    found = [each.severity for each in told.findings if each.slot is Snapshot.primary and "key" in each.rule]
+    assert found == ([] if severity is None else [severity])
+    assert (told.verdict.level is Level.CRITICAL) is (severity is Severity.CRITICAL)

@@ -34,7 +34,8 @@ class ClusterFacts:
 
     `signals` are the files in its data directory that make its next start a recovery, or a standby's:
     `standby.signal`, `recovery.signal`; none where the directory may not be entered. `started_at` is by the
-    host's clock, None where no server runs or it may not be read.
+    host's clock, None where no server runs or it may not be read. `held`: its first process is stopped, by a
+    signal or a debugger.
     """
 
     name: ClusterName | None
@@ -47,6 +48,7 @@ class ClusterFacts:
     signals: tuple[str, ...] = ()
     state: ServerState = ServerState.UNKNOWN
     started_at: float | None = None
+    held: bool = False
 
     def __str__(self) -> str:
         """`15/main on port 5432`; without a name its data directory, in the host's own words."""

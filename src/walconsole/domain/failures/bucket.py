@@ -53,15 +53,16 @@ def refused(assessment: Assessment) -> Iterator[Finding]:
             continue
         meaning = Meaning.UNREACHABLE if problem.code == OVERDUE else of_problem(problem)
         known = REFUSALS[meaning]
+        own = copy == "primary" and snapshot.told.archivers_key and meaning in _OF_THE_KEY
         if (known.rule, reading.slot) in archivers:
             continue  # the archiver is refused the same: that is the one that matters, and it is told there
         if meaning in THROTTLED and not assessment.has_failed:
             continue  # told as such
         yield Finding(
             known.rule,
-            _severity(copy, known.rule not in _CERTAIN and meaning is not Meaning.ACCOUNT, assessment),
+            Severity.CRITICAL if own else _severity(copy, _may_pass(meaning), assessment),
             _NEITHER if both else f"the {copy} bucket {phrase_here(meaning, problem.code)}",
-            (problem.why,),
+            (problem.why, *([_OWN_KEY] if own else [])),
             problem.remedy or "check the endpoint, the region and the network",
             reading.slot,
             since=reading.failing_since,
@@ -70,6 +71,15 @@ def refused(assessment: Assessment) -> Iterator[Finding]:
             certainty=known.certainty,
             surer=known.surer,
         )
+
+
+_OF_THE_KEY = frozenset({Meaning.KEY_UNKNOWN, Meaning.SIGNATURE_WRONG, Meaning.CREDENTIALS_BAD})
+"""Whoever asks by that key is answered so, whatever it may do: who may not list may write all the same."""
+_OWN_KEY = "it is the archiver's own key: what PostgreSQL counts as archived since then is in no such bucket"
+
+
+def _may_pass(meaning: Meaning) -> bool:
+    return REFUSALS[meaning].rule not in _CERTAIN and meaning is not Meaning.ACCOUNT
 
 
 def _told_as_folder(snapshot: Snapshot) -> bool:

@@ -1,6 +1,7 @@
 """A process on a segment's way that somebody holds still: the archiver's own, or one that it waits for."""
 
 from collections.abc import Iterator
+from shlex import quote
 
 from walconsole.domain.facts.evidence import ChildProcess
 from walconsole.domain.facts.snapshot import Snapshot
@@ -9,6 +10,8 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import command_and_archiver
+from walconsole.domain.standing.remedies import data_directory
+from walconsole.domain.standing.unreachable import is_held
 from walconsole.domain.units import plural
 
 _STOPPED = "stopped"
@@ -18,6 +21,9 @@ _STOPPED = "stopped"
 def held_still(assessment: Assessment) -> Iterator[Finding]:
     """The archiver, or a program below it, is stopped by a signal or a debugger while something waits."""
     snapshot = assessment.snapshot
+    if is_held(snapshot):
+        yield _whole_server(snapshot)
+        return
     facts, waiting = snapshot.command.value, ready_count(snapshot)
     if facts is None or not waiting:
         return
@@ -55,6 +61,33 @@ def held_still(assessment: Assessment) -> Iterator[Finding]:
     )
 
 
+def _whole_server(snapshot: Snapshot) -> Finding:
+    """Its first process: nobody is let in, and whatever ends is not started again."""
+    pid = f"$(head -n 1 {quote(f'{data_directory(snapshot)}/postmaster.pid')})"
+    return Finding(
+        "archiver-held-still",
+        Severity.CRITICAL,
+        "PostgreSQL's first process is stopped by a signal or a debugger: nobody is let in",
+        ("its state in /proc/PID/stat is T or t",),
+        "find out who stopped it and why (a debugger, a job that freezes services for a backup), then let it "
+        "go on: nothing of it is lost",
+        Snapshot.host,
+        proof=(
+            Proof(
+                "its first process: T or t (/proc/PID/stat)", "/proc on the droplet", snapshot.host.read_at
+            ),
+        ),
+        fixes=(
+            Fix(
+                "see who traces it, and let it and what it started go on",
+                (f"grep -E 'State|TracerPid' /proc/{pid}/status", f"kill -CONT {pid} $(pgrep -P {pid})"),
+                risk="what was stopped on purpose (a snapshot of the disk) goes on",
+            ),
+        ),
+        certainty=Certainty.PROVED,
+    )
+
+
 def _told(process: ChildProcess) -> str:
     return f"pid {process.pid} {process.state} {process.wait_channel} {process.command}".strip()
 
@@ -63,13 +96,16 @@ MODES: tuple[FailureMode, ...] = (
     FailureMode(
         "archiver-held-still",
         Page(
-            title="the archiver's process is stopped",
+            title="the archiver's process, or the server's first one, is stopped",
             symptom="Nothing is archived, nothing fails, the log is silent; .ready files pile up.",
             cause=(
-                "SIGSTOP to the archiver or to the archive command: a debugger that is still attached, a "
-                "backup job that froze the service, a hand that meant another process."
+                "SIGSTOP to the archiver, the archive command or the whole server: a debugger that is still "
+                "attached, a backup job that froze the service, a hand that meant another process."
             ),
-            signal="Its state in /proc/PID/stat: T (stopped) or t (traced), while segments wait.",
+            signal=(
+                "The state in /proc/PID/stat: T (stopped) or t (traced); of the archiver and what it runs "
+                "while segments wait, of the server's first process at once."
+            ),
             fix=(
                 "Find out who did it, then let it go on.\n\n"
                 "```\ngrep -E 'State|TracerPid' /proc/PID/status\nkill -CONT PID\n```"
@@ -78,7 +114,7 @@ MODES: tuple[FailureMode, ...] = (
             source="proc(5), /proc/pid/stat",
         ),
         look=held_still,
-        explains=(*REFUSED, *PILING, "command-hangs"),
+        explains=(*REFUSED, *PILING, "command-hangs", "postgres-unreachable", "slow-droplet"),
         risk=Risk.STOPPED,
     ),
 )

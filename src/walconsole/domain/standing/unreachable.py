@@ -48,6 +48,12 @@ def is_down(snapshot: Snapshot) -> bool:
     return snapshot.archiver.problem is not None and cluster is not None and not cluster.running
 
 
+def is_held(snapshot: Snapshot) -> bool:
+    """Whether somebody holds the server's first process still, as far as the host was read now."""
+    cluster = _cluster(snapshot)
+    return cluster is not None and cluster.held
+
+
 def is_stopping(snapshot: Snapshot) -> bool:
     """Whether the server ends, and lets nobody in who could ask for its settings."""
     problem = snapshot.settings.problem

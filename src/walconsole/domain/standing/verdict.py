@@ -29,6 +29,7 @@ from walconsole.domain.standing.unreachable import (
     CANNOT_CONNECT_NOW,
     LINK_CODES,
     is_down,
+    is_held,
     link_problem,
     server_state,
     started_for_s,
@@ -86,6 +87,8 @@ def _unseen(assessment: Assessment) -> Verdict | None:
         text = f"cannot tell: the droplet cannot be reached{_for(since, now)}: {link.reason}"
         return Verdict(Level.UNKNOWN, text + _last_known(snapshot, now))
     problem = snapshot.archiver.problem
+    if is_held(snapshot) and (problem is not None or snapshot.archiver.value is None):
+        return _HELD_STILL
     if problem is not None and problem.code not in LINK_CODES:
         since = snapshot.archiver.failing_since
         disk = snapshot.wal_disk.value
@@ -99,12 +102,7 @@ def _unseen(assessment: Assessment) -> Verdict | None:
             )
             return Verdict(Level.CRITICAL, text)
         if is_down(snapshot):
-            host = snapshot.host.value
-            text = f"PostgreSQL is DOWN{_for(since, now)}: nothing is written and nothing is archived"
-            if host is not None and host.running_beside:  # one on a port of its own, beside Debian's idle one
-                beside = f"{host.cluster}; {host.running_beside[0]} runs beside it"
-                text = f"PostgreSQL is DOWN{_for(since, now)}: {beside}"
-            return Verdict(Level.CRITICAL, text)
+            return _down(snapshot, _for(since, now))
         if problem.code == CANNOT_CONNECT_NOW:
             return _lets_nobody_in(assessment, problem)
         text = f"cannot tell: {unanswered(problem, snapshot)}{_for(since, now)}: {problem.reason}"
@@ -118,6 +116,21 @@ def _unseen(assessment: Assessment) -> Verdict | None:
         what = "the droplet did not answer yet" if unreached else "PostgreSQL was not read yet"
         return Verdict(Level.UNKNOWN, f"looking: {what}")
     return None
+
+
+def _down(snapshot: Snapshot, lasts: str) -> Verdict:
+    host = snapshot.host.value
+    text = f"PostgreSQL is DOWN{lasts}: nothing is written and nothing is archived"
+    if host is not None and host.running_beside:  # one on a port of its own, beside Debian's idle one
+        beside = f"{host.cluster}; {host.running_beside[0]} runs beside it"
+        text = f"PostgreSQL is DOWN{lasts}: {beside}"
+    return Verdict(Level.CRITICAL, text)
+
+
+_HELD_STILL = Verdict(
+    Level.CRITICAL,
+    "PostgreSQL is HELD STILL: its first process is stopped by a signal or a debugger; nobody is let in",
+)
 
 
 def _lets_nobody_in(assessment: Assessment, problem: Problem) -> Verdict:

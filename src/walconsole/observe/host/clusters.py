@@ -58,7 +58,7 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
         or group.text("cluster.guessed_socket")
         or DEFAULT_SOCKET_DIR
     )
-    state, _, began = (group.text("cluster.state") or "").partition(" ")
+    state, began, doing = (*(group.text("cluster.state") or "").split(" "), "", "", "")[:3]
     facts = ClusterFacts(
         name=_name(listed),
         port=port or DEFAULT_PORT,
@@ -72,12 +72,15 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
         ),
         state=_STATES.get(state, ServerState.UNKNOWN),
         started_at=float(began) if _SECONDS.fullmatch(began) else None,
+        held=doing in _HELD,
     )
     log = (group.text("cluster.log") or "").strip(" ") or None
     return Cluster(facts, path, pid, log, unreadable, port is not None)
 
 
 _SECONDS = re.compile(r"\d{1,12}", re.ASCII)
+_HELD = ("T", "t")
+"""proc(5), /proc/pid/stat, field 3: stopped by a signal, stopped by a debugger."""
 _STATES = {state.value: state for state in ServerState}
 
 

@@ -36,17 +36,17 @@ say_host() {
     say uid "$(id -u)"
 }
 
-# is_server PID: a process of that number is a postgres whose parent is none, and no zombie.
+# is_server PID: a process of that number is a postgres whose parent is none, and no zombie. Sets `z` to its state.
 is_server() {
     IFS= read -r comm 2>/dev/null <"/proc/$1/comm" || return 1
-    case $comm in postgres | postmaster) ;; *) return 1 ;; esac
+    case $comm in postgres|postmaster) ;; *) return 1 ;; esac
     IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
     stat=${stat##*) }
-    case $stat in Z*) return 1 ;; esac
+    z=${stat%% *}
+    case $z in Z) return 1 ;; esac
     stat=${stat#* }
     IFS= read -r comm 2>/dev/null <"/proc/${stat%% *}/comm" || return 0
-    case $comm in postgres | postmaster) return 1 ;; esac
-    return 0
+    case $comm in postgres|postmaster) return 1 ;; esac
 }
 
 # boxed PID: a cgroup of a container that this shell is not in itself.
@@ -94,7 +94,7 @@ say_server() {
     say cluster.pid "$pid"
     say cluster.port "$port"
     say cluster.socket "$socket"
-    say cluster.state "${state%% *} $began"
+    say cluster.state "${state%% *} $began $z"
     [ "$full" = 0 ] && [ "$pid" = "$pick_pid" ] || say_argv "$pid"
 }
 
