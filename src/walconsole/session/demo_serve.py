@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from walconsole.config.writer import profile_as_toml
-from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.domain.profile import BucketTarget, Profile, is_folder
 from walconsole.errors import SandboxError
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
@@ -88,6 +88,8 @@ def _tokens(profile: Profile, environment: Mapping[str, str]) -> list[str]:
 
 
 def _bucket_line(bucket: BucketTarget, profile: Profile) -> str:
+    if is_folder(bucket.bucket):
+        return f"folder   ls -l {bucket.bucket}"
     remote = bucket.keys.rclone_remote
     return f"rclone   rclone --config {profile.paths.rclone_config} lsf {remote}:{bucket.bucket}"
 
