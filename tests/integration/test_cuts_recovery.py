@@ -4,17 +4,30 @@ import asyncio
 import random
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
+from tests.e2e.terminal import Terminal
 from tests.integration.cut_lines import Cutting, Line, walked
 from tests.integration.deaths import each_death
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
-from tests.integration.recover_parts import assert_untouched, listing, names, observed, orders, text_of
+from tests.integration.recover_parts import (
+    Program,
+    assert_untouched,
+    listing,
+    names,
+    observed,
+    orders,
+    text_of,
+)
+from tests.integration.walking import ALARMS, GREEN, Operator
 from tests.servers.archived import fill_segment, wait_archived
 from tests.servers.ports import wait_until
 from tests.servers.rgw import RadosGateway
@@ -39,7 +52,7 @@ from walconsole.provision.steps.catalogue import drill_steps
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(1500)]
 
-FEWEST_LOST = 4
+FEWEST_LOST, MOST_CUTS = 4, 10
 LOST = re.compile("connection (was lost|did not come back)|cannot connect")
 """What a console says that has ended for that."""
 
@@ -192,6 +205,83 @@ async def in_force(accident: Recovering, before: list[dict[str, str]]) -> None:
     await accident.assert_nothing_left()
     new = assert_untouched(before, listing(accident.stage))
     assert all(key.startswith("base/") or key == "00000002.history" for key in new), new
+
+
+# -- By command, and by screen.
+
+
+@contextmanager
+def cutting_now_and_then(accident: Recovering) -> Iterator[list[int]]:
+    """Meanwhile the connection is cut some ten times; how many connections each time."""
+    ended, cuts = Event(), list[int]()
+
+    def cut() -> None:
+        while not ended.wait(accident.moments.uniform(4.0, 15.0)) and len(cuts) < MOST_CUTS:
+            cuts.append(accident.line.cut())
+
+    running = Thread(target=cut, name="cuts")
+    running.start()
+    try:
+        yield cuts
+    finally:
+        ended.set()
+        running.join()
+
+
+@pytest.mark.long
+async def test_by_command_cut_now_and_then(accident: Recovering, tmp_path: Path) -> None:
+    program = Program(accident.stage, tmp_path)
+    wish = ("--to-lsn", accident.place, "--into", "15/restored", "--count", "orders")
+    with cutting_now_and_then(accident) as cuts:
+        code, said = await program.run(*wish, "--apply", *program.confirm)
+        assert code == 0, said
+        assert "    50" in said
+        code, said = await program.run("--give-up", *program.confirm)
+        assert code == 0, said
+    assert any(cuts)
+    await accident.assert_nothing_left()
+    assert orders(accident.stage.cluster) == 10
+
+
+@pytest.mark.long
+async def test_by_screen_cut_now_and_then(accident: Recovering, tmp_path: Path) -> None:
+    program = Program(accident.stage, tmp_path)
+    await asyncio.to_thread(walks, program, accident)
+    await accident.assert_nothing_left()
+    assert accident.stage.cluster.sql("SELECT count(*) FROM lost") == [(7,)]
+
+
+def walks(program: Program, accident: Recovering) -> None:
+    """By the keys that the screen offers: to the pause, one table brought back, given up."""
+    home = {"HOME": program.environment["HOME"], "LANG": "C.UTF-8"}
+    path = {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    command = [sys.executable, "-m", "walconsole", "it"]
+    with Terminal(command, environment=home | path, columns=120, rows=40) as terminal:
+        operator = Operator(terminal)
+        terminal.wait_until(lambda: operator.verdict in (GREEN, "UNKNOWN", *ALARMS), "the first picture", 90)
+        operator.press("v")
+        terminal.wait_for("Base backups")
+        operator.press("U")
+        terminal.wait_for("The way", 30.0)
+        operator.press("T")
+        terminal.wait_for("to (a time")
+        terminal.type(f"{accident.place}\r")
+        terminal.wait_for(f"lsn {accident.place}, exclusive", 30.0)
+        with cutting_now_and_then(accident) as cuts:
+            operator.press("x")
+            operator.steps()
+            terminal.wait_for("it stands at the target, and can be read", 120.0)
+            operator.press("e")
+            terminal.wait_for("dump (")
+            terminal.type("public.lost\r")
+            operator.steps()
+            terminal.wait_for("it stands at the target, and can be read", 120.0)
+            operator.press("u")
+            operator.steps()
+            terminal.wait_for("no recovery goes on there", 120.0)
+        assert any(cuts)
+        terminal.type("q")
+        terminal.wait()
 
 
 # -- A drill.
