@@ -107,7 +107,7 @@ class Recovering:
                     raise
                 lost += 1
                 self.line.come_back()
-                self.stage.site.shell.retry()  # type: ignore[attr-defined]  # as of one that begins
+                self.stage.site.shell.retry()  # as of one that begins
             else:
                 self.line.come_back()
                 return lost
@@ -188,7 +188,15 @@ async def test_cut_while_it_is_given_up_the_old_server_runs_again(accident: Reco
     before = listing(stage)
     await walked(stage.site, to_the_pause(accident.wished(IN_PLACE))[:3], stage)
     assert not cluster.running
-    await accident.made_again(back(accident.recovery))
+    loop, starts = asyncio.get_running_loop(), cluster.data_dir / "postmaster.pid"
+
+    def cut_while_it_starts() -> None:
+        wait_until(starts.exists, "the old server starts", 120)
+        accident.line.cut()
+
+    cutting = Cutting(lambda: loop.run_in_executor(None, cut_while_it_starts), accident.moments)
+    await walked(stage.site, back(accident.recovery), stage, cutting.heard)
+    assert len(cutting.done) == 2, "its server ended, the old one started"
     assert (await accident.recovery.state()).phase is RecoveryPhase.GIVEN_UP
     assert orders(cluster) == 10
     await accident.assert_nothing_left()
