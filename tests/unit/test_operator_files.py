@@ -52,9 +52,15 @@ def modules() -> dict[str, ast.Module]:
     }
 
 
+@functools.cache
+def nodes(tree: ast.Module) -> list[ast.AST]:
+    """All there is in it; to walk through all modules takes longer than what is looked for."""
+    return list(ast.walk(tree))
+
+
 def calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str, str]]:
     """Each call with what it is called on (a plain name, else empty) and the function's name."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Attribute):
                 owner = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
@@ -65,7 +71,7 @@ def calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str, str]]:
 
 def writes(tree: ast.Module) -> bool:
     """Whether the module opens a file to write, or makes one."""
-    if any(isinstance(node, ast.Attribute) and node.attr in WRITING for node in ast.walk(tree)):
+    if any(isinstance(node, ast.Attribute) and node.attr in WRITING for node in nodes(tree)):
         return True
     return any(_is_writing(call, owner, name) for call, owner, name in calls(tree))
 
@@ -95,10 +101,10 @@ def _is_a_path_s(call: ast.Call) -> bool:
 def texts(tree: ast.Module) -> Iterator[str]:
     """Its strings, but for docstrings and the parts of f-strings."""
     skipped: set[int] = set()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             skipped.add(id(node.value))
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
             yield node.value
 
