@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from walconsole.ui.board.key_bar import Footnote
 from walconsole.ui.board.messages import SnapshotTaken
+from walconsole.ui.board.timers import sure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -226,7 +227,7 @@ class DropletSession:
                 return
             self._timer.stop()
         self._due = due
-        self._timer = self.front.set_timer(max(delay, 0.001), self._paint)
+        self._timer = sure(self.front.set_timer(max(delay, 0.001), self._paint))
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from walconsole.ui.board.matching import matcher
 from walconsole.ui.board.pane import Pane
+from walconsole.ui.board.timers import sure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -69,7 +70,7 @@ class LogPane(Pane):
         """Flush at a steady pace while lines come in, however fast; nothing ticks while none do."""
         if not self._dirty:
             self._dirty = True
-            self.set_timer(FLUSH_S, self._flush)
+            sure(self.set_timer(FLUSH_S, self._flush))
 
     def begin(self) -> None:
         """Observation began: say so when there is no line."""

@@ -13,6 +13,7 @@ from walconsole.ui.board.key_bar import KeyBar
 from walconsole.ui.board.panes_screen import PanesScreen
 from walconsole.ui.board.provision_run import SUMMARY, ProvisionRun, StepNews, StepsShown
 from walconsole.ui.board.rows_pane import RowsPane
+from walconsole.ui.board.timers import sure
 from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.provisioning import rows
 from walconsole.ui.provisioning.gate_bar import GateBar
@@ -137,7 +138,7 @@ class ProvisionScreen(PanesScreen):
 
     def _soon(self) -> None:
         if self._due is None and self.is_attached:
-            self._due = self.set_timer(SOONEST_S, self._show_news)
+            self._due = sure(self.set_timer(SOONEST_S, self._show_news))
 
     @property
     def shown(self) -> StepsShown:
