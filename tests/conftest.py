@@ -70,8 +70,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call() -> Generator[None, object, object]:
-    """A program that a test runs in this process notes what would end it: later that ends the run again."""
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """A program that a test, or a fixture, runs in this process notes what would end it.
+
+    Later that ends the run again.
+    """
     before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
     try:
         return (yield)
