@@ -87,7 +87,6 @@ class Reached:
         self.sshd, self.folder = sshd, folder
         self._stack = stack
         self._profile = profile_of(sshd)
-        self._profile = replace(self._profile, ssh=replace(self._profile.ssh, connect_timeout_s=1.0))
 
     def to(self, **ssh: object) -> Profile:
         return replace(self._profile, ssh=replace(self._profile.ssh, **ssh))  # type: ignore[arg-type]
@@ -99,7 +98,8 @@ class Reached:
         return self.to(port=free_port())
 
     def silent(self) -> Profile:
-        return self.to(port=self._listening().getsockname()[1])
+        """Waited for a second only; the others answer, and on a busy machine they may take longer."""
+        return self.to(port=self._listening().getsockname()[1], connect_timeout_s=1.0)
 
     def wrong_key(self) -> Profile:
         return self.to(identity_files=(str(self.sshd.new_key("stranger")),))
