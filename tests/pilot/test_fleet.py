@@ -1,13 +1,16 @@
 """The list of clusters: keys, order, filter, and the consoles behind it."""
 
+import gc
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from tests.data.facts import NOW
 from tests.data.fleet import ScriptedSource, rows, with_a_past
@@ -18,6 +21,8 @@ from walconsole.domain.standing.model import Level
 from walconsole.operator_files.list_view import ListViewFile, ListViews
 from walconsole.ui import fleet_app
 from walconsole.ui.board.glyphs import UNICODE
+from walconsole.ui.board.pane import Pane
+from walconsole.ui.board.rows_pane import TablePane
 from walconsole.ui.board.theming import ThemeShelf, shipped_folder
 from walconsole.ui.dashboard.screen import Dashboard
 from walconsole.ui.dialogs.choices import ChoicesScreen
@@ -284,3 +289,62 @@ async def test_a_name_of_wide_letters_has_as_many_cells_as_it_takes() -> None:
         )
         await until(pilot, lambda: "1 cluster" in screen_text(app))
         assert wide in screen_text(app)
+
+
+async def test_only_rows_that_read_otherwise_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    painted: list[int] = []
+    made: list[int] = []
+
+    def noting(of: type[Pane], noted: list[int]) -> None:
+        paint = of._row
+
+        def row(pane: Pane, index: int, y: int) -> Strip:
+            if isinstance(pane, TablePane):
+                noted.append(index)
+            return paint(pane, index, y)
+
+        monkeypatch.setattr(of, "_row", row)
+
+    noting(TablePane, painted)
+    async with listed((200, 60)) as (app, pilot, source):
+        assert app.fleet is not None
+
+        async def after(what: Callable[[], object]) -> tuple[list[int], list[int]]:
+            painted.clear()
+            made.clear()
+            what()
+            await pilot.pause()
+            return sorted(set(painted)), sorted(set(made))
+
+        await after(app.fleet.look_again)
+        noting(Pane, made)
+        before = screen_text(app)
+        assert await after(app.fleet.look_again) == ([], [])
+        assert screen_text(app) == before
+        source.rows = tuple(
+            replace(row, lost_s=777_600.0) if row.name == "wiki" else row for row in source.rows
+        )
+        here = order(app).index("wiki")
+        assert await after(app.fleet.look_again) == ([here], [here])
+        assert "9 d" in screen_text(app)
+        every = list(range(len(source.rows)))
+        for leave in (lambda: app.set_focus(None), app.fleet.table.focus):
+            assert await after(leave) == (every, [0])
+        _, made_anew = await after(partial(app.fleet.table.move, 1))
+        assert made_anew == [0, 1]
+
+
+async def test_what_is_painted_over_goes_without_the_collector() -> None:
+    keys = 10
+    async with listed((200, 60)) as (_, pilot, _source):
+        for key in "21212":
+            await pilot.press(key)
+        gc.collect()
+        gc.disable()
+        try:
+            for number in range(keys):
+                await pilot.press("12"[number % 2])
+            found = gc.collect()
+        finally:
+            gc.enable()
+    assert found < 600 * keys

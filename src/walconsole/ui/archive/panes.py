@@ -120,15 +120,14 @@ class CoveragePane(RowsPane):
             self.row, self.x = row, x
             super().__init__()
 
-    def centre(self, index: int) -> None:
-        """Put the cursor on a row, with its neighbours in view where there is room for them."""
+    def _put(self, index: int) -> None:
+        """With its neighbours in view where there is room for them."""
         cursor = max(0, min(index, self.rows - 1))
         lowest = min(cursor + 1, self.rows - 1) - self.page + 1
         self.top = max(0, min(max(self.top, lowest), max(0, cursor - 1), max(0, self.rows - self.page)))
         if not self.top <= cursor < self.top + self.page:
             self.top = max(0, cursor - self.page + 1)
         self.cursor = cursor
-        self.refresh()
 
     def on_resize(self) -> None:
         """More or fewer rows fit now. Textual calls the base classes' too."""

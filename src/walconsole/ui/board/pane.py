@@ -15,6 +15,7 @@ from textual.widget import Widget
 
 from walconsole.ui.board.messages import NeedChanged, PaneToggled
 from walconsole.ui.board.tones import palette
+from walconsole.ui.board.whole_lines import WholeLines
 
 if TYPE_CHECKING:
     from textual import events
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _WHEEL_ROWS = 3
 
 
-class Pane(Widget, can_focus=True):
+class Pane(WholeLines, Widget, can_focus=True):
     """What every pane does; `rows`, `line` and the title's parts are its own."""
 
     ALLOW_SELECT = False
@@ -200,7 +201,7 @@ class Pane(Widget, can_focus=True):
         if not width:
             return
         title = self._title()
-        if title != self._title_drawn:
+        if title != (self._title_next or self._title_drawn):
             self.refresh(Region(0, 0, width, 1))
             self._title_next = title
 

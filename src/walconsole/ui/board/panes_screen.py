@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.screen import Screen
 
 from walconsole.domain.redaction import safe
+from walconsole.ui.board.whole_lines import WholeLines
 
 if TYPE_CHECKING:
     from walconsole.ui.board.boxes import Boxes
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from walconsole.ui.board.rows_pane import RowsPane
 
 
-class BoardScreen(Screen[None]):
+class BoardScreen(WholeLines, Screen[None]):
     """`panes` lie on `board`, in the order of their keys."""
 
     AUTO_FOCUS = ""

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -106,7 +106,11 @@ class RowsPane(Pane):
             self.spec = self.spec._replace(title=title)
         self.clamp()
         if cursor >= 0:
-            self.centre(cursor)
+            self._put(cursor)
+        self._repaint_shown()
+
+    def _repaint_shown(self) -> None:
+        """Others were shown."""
         self.refresh()
 
     def filter(self, pattern: str) -> None:
@@ -141,12 +145,16 @@ class RowsPane(Pane):
 
     def centre(self, index: int) -> None:
         """Put the cursor on a row, in the middle of the view where it was outside."""
+        self._put(index)
+        self.refresh()
+
+    def _put(self, index: int) -> None:
+        """The same, and nothing painted."""
         index = index if self._kept is None else bisect_left(self._kept, index)
         cursor = max(0, min(index, self.rows - 1))
         if self.page and not self.top <= cursor < self.top + self.page:
             self.top = max(0, min(cursor - self.page // 2, self.rows - self.page))
         self.cursor = cursor
-        self.refresh()
 
     def _show(self, top: int, cursor: int) -> None:
         moved = cursor != self.cursor
@@ -162,10 +170,53 @@ class RowsPane(Pane):
             self.post_message(self.Resized(self))
 
 
+_MOST_STRIPS = 200
+_Look = tuple[tuple[Span, ...], bool, bool]
+_Frame = tuple[int, int, int, Size, str]
+
+
 class TablePane(RowsPane):
-    """Rows under the names of their columns, `head`, which stay where they are."""
+    """Rows under the names of their columns, `head`, which stay where they are.
+
+    Of rows that are shown again only those are painted that read otherwise, and what is painted again as it
+    was is not made anew: all of a wide terminal takes 30 ms, in which no key is painted, and leaves thousands
+    of objects that only the collector finds (Textual's Strip, and its caches that hold it).
+    """
 
     head = ""
+
+    def __init__(self, spec: PaneSpec, glyphs: Glyphs) -> None:
+        super().__init__(spec, glyphs)
+        self._drawn: dict[int, _Look] = {}
+        self._strips: dict[int, tuple[tuple[object, ...], Strip]] = {}
+        self._frame: _Frame | None = None
+
+    def _look(self, index: int) -> _Look:
+        under_cursor = index == self.cursor and self.has_focus
+        return self.line(index).spans, under_cursor, index in self.marked
+
+    def _row(self, index: int, y: int) -> Strip:
+        look = self._drawn[index] = self._look(index)
+        all_of_it = look, y, self.rows, self.page, self.top, self.left, self.size.width, self.palette
+        before, strip = self._strips.get(index, ((), None))
+        if strip is None or before != all_of_it:
+            if len(self._strips) > _MOST_STRIPS:
+                self._strips.clear()
+            strip = super()._row(index, y)
+            self._strips[index] = all_of_it, strip
+        return strip
+
+    def _repaint_shown(self) -> None:
+        """What reads otherwise than it was painted; all of it where rows, view or columns are others."""
+        frame = self.top, self.left, self.rows, self.size, self.head
+        if frame != self._frame:
+            self._frame = frame
+            self._drawn.clear()
+            self.refresh()
+            return
+        self.repaint_title()
+        seen = range(self.top, min(self.top + self.page, self.rows))
+        self.repaint_rows([index for index in seen if self._drawn.get(index) != self._look(index)])
 
     @property
     def page(self) -> int:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from walconsole.domain.fleet.order import Grouping
 from walconsole.domain.records import record
 from walconsole.domain.recovery.words import moment_text
-from walconsole.domain.redaction import safe
 from walconsole.domain.units import bytes_text, duration_text
 from walconsole.operator_files.list_view import ListView
-from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE
+from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,13 +90,17 @@ def _growth(row: FleetRow, _now: float) -> str:
     return NOT_AVAILABLE if row.growth is None else f"{bytes_text(row.growth)}/d"
 
 
+def _host(row: FleetRow, _now: float) -> str:
+    return shown(row.identity.host)
+
+
 def _version(row: FleetRow, _now: float) -> str:
-    return safe(row.version.split(" ")[0]) or NOT_AVAILABLE
+    return shown(row.version.split(" ")[0]) or NOT_AVAILABLE
 
 
 _READ = "age"
 ALL = (
-    Column("cluster", NAME_LEAST, lambda row, now: safe(row.name), lambda row: row.name, number=False),
+    Column("cluster", NAME_LEAST, lambda row, now: shown(row.name), lambda row: row.name, number=False),
     Column("verdict", 10, _verdict, None, number=False),
     Column("would lose", 11, _recovery_point, lambda row: row.lost_s),
     Column("restorable", 30, _restorable, lambda row: row.until, number=False),
@@ -114,7 +117,9 @@ ALL = (
     Column("growth", 12, _growth, lambda row: row.growth),
     Column("version", 8, _version, lambda row: row.version or None, number=False),
     Column("role", 7, lambda row, now: row.role or NOT_AVAILABLE, lambda row: row.role or None, number=False),
-    Column("host", 28, lambda row, now: safe(row.identity.host), lambda row: row.identity.host, number=False),
+    Column(
+        "host", 28, lambda row, now: shown(row.identity.host), lambda row: row.identity.host, number=False
+    ),
     Column(_READ, 6, lambda row, now: _age(row.read_at, now), lambda row: row.read_at),
 )
 """In their order. `verdict` has no key: by it the worst is first."""

@@ -17,7 +17,7 @@ from walconsole.domain.standing.worsening import RANK
 from walconsole.domain.units import plural
 from walconsole.ui.board.content import TONE_OF_LEVEL, Line, Span, Tone
 from walconsole.ui.board.page import Page
-from walconsole.ui.board.typeset import GUTTER, fit, pad, right
+from walconsole.ui.board.typeset import GUTTER, fit, pad, right, shown
 from walconsole.ui.fleet.columns import ALL, GAP, VERDICT, Layout
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class Rows(Sequence[Line]):
             set_ = right(cell, width) if ALL[number].number else pad(cell, width)
             spans.append(Span(set_ + " " * GAP, ink if text != "n/a" else Tone.MUTED))
         if self._layout.why:
-            spans.append(Span(fit(safe(entry.verdict), self._layout.why, self._glyphs.more), Tone.TEXT))
-        return Line(tuple(spans), ENTRY, safe(entry.name), safe(f"{entry.name}: {entry.verdict}"))
+            spans.append(Span(fit(shown(entry.verdict), self._layout.why, self._glyphs.more), Tone.TEXT))
+        return Line(tuple(spans), ENTRY, shown(entry.name), shown(f"{entry.name}: {entry.verdict}"))
 
 
 def head(layout: Layout, order: int, glyphs: Glyphs, *, backwards: bool) -> str:
