@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from tests.data.archives import ARCHIVES, readers
 from tests.data.configuration import configured
 from tests.data.fleet import ScriptedSource, rows, with_a_past
+from tests.data.kept_steps import kept_run
 from tests.data.moments import found_moments, hostile_moments
 from tests.data.past import kept_past, past_screens
 from tests.data.provision_run import first_backup, played_steps, with_steps
@@ -22,6 +23,7 @@ from tests.data.recoveries import RECOVERIES
 from tests.data.recovering import PAUSED
 from tests.data.snapshots import STATES, log_lines
 from tests.data.stage import FrozenClock, ScriptedObserver, screen_text, settle, stage, until
+from tests.pilot.test_steps_past import app_with_a_past, held_with, in_past
 from tests.pilot.test_travel import MINUTES, moved
 from walconsole.domain.facts.evidence import LogEntry, LogFacts, LogKind
 from walconsole.domain.facts.snapshot import succeeded
@@ -411,3 +413,13 @@ def test_the_past_of_triage(snap_compare: SnapCompare) -> None:
 
 async def gone_back_by(key: str, pilot: Pilot[None]) -> None:
     await gone_back(pilot, key)
+
+
+@pytest.mark.parametrize("size", ["80x24", "120x36"])
+def test_the_past_of_the_steps(snap_compare: SnapCompare, size: str) -> None:
+    async def steps_then(pilot: Pilot[None]) -> None:
+        await settle(pilot)
+        await in_past(pilot, "h", "s")
+
+    app = app_with_a_past(held_with(kept_run()))
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=steps_then)
