@@ -1,6 +1,7 @@
 """The past under an operator's fingers: back, through it, on every screen, and to now again."""
 
 import pytest
+from textual.command import CommandPalette
 from textual.pilot import Pilot
 
 from tests.data.facts import NOW
@@ -266,3 +267,38 @@ async def test_the_archives_past_says_what_it_has_and_has_not() -> None:
 
 def flat(app: WalconsoleApp) -> str:
     return " ".join(screen_text(app).split())
+
+
+async def chosen_of_palette(pilot: Pilot[None], words: str, entry: str) -> None:
+    """Typed and entered, once it is offered."""
+    app = pilot.app
+    await pilot.press("ctrl+p")
+    await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+    await pilot.press(*words)
+    await until(pilot, lambda: entry in screen_text(app))
+    await pilot.press("enter")
+    if isinstance(app.screen, CommandPalette):  # the first only chose it
+        await pilot.press("enter")
+    await until(pilot, lambda: not isinstance(app.screen, CommandPalette))
+
+
+async def test_the_palette_goes_to_the_past_through_it_and_back() -> None:
+    app = app_with_a_past()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await chosen_of_palette(pilot, "past", "The past")
+        await until(pilot, lambda: "THE PAST" in first_line(app))
+        await chosen_of_palette(pilot, "moment before", "The moment before that is kept")
+        await until(pilot, lambda: "2 min 00 s ago" in first_line(app))
+        await chosen_of_palette(
+            pilot, "change of the first line before", "The change of the first line before"
+        )
+        await until(pilot, lambda: "CRITICAL" in first_line(app))
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        await pilot.press(*"refresh")
+        await until(pilot, lambda: "No matches found" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, CommandPalette))
+        await chosen_of_palette(pilot, "back to now", "Back to now")
+        await until(pilot, lambda: "THE PAST" not in first_line(app))

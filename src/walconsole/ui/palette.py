@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.command import DiscoveryHit, Hit, Provider
 
-from walconsole.ui.board.keys import actions
+from walconsole.ui.board.keys import PAST, actions, is_only_now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,12 +16,19 @@ if TYPE_CHECKING:
     from textual.command import Hits
     from textual.screen import Screen
 
+    from walconsole.ui.board.front import Traveller
     from walconsole.ui.board.key_actions import Action
 
 
 def actions_of(screen: Screen[Any]) -> tuple[Action, ...]:
     """What keys do on it: its own, where it has any."""
     return cast("tuple[Action, ...]", getattr(screen, "actions", actions("dashboard")))
+
+
+def then(own: tuple[Action, ...]) -> tuple[Action, ...]:
+    """What there is of a screen's actions in the past, after those that move through it."""
+    moving = {one.sign for one in PAST}
+    return (*PAST, *(one for one in own if one.sign not in moving and not is_only_now(one.action)))
 
 
 def running(app: App[Any], screen: Screen[Any], action: Action) -> Callable[[], Awaitable[bool]]:
@@ -39,7 +46,9 @@ class ConsoleCommands(Provider):
 
     @property
     def _actions(self) -> tuple[Action, ...]:
-        return actions_of(self.screen)
+        traveller: Traveller | None = getattr(self.app, "traveller", None)
+        own = actions_of(self.screen)
+        return own if traveller is None or traveller.travel is None else then(own)
 
     async def discover(self) -> Hits:
         """Everything, before anything was typed."""
