@@ -1,9 +1,8 @@
-"""A process on a segment's way that somebody holds still: the archiver's own, or one that it waits for."""
+"""A process that somebody holds still: the archiver's own, or the server's first one."""
 
 from collections.abc import Iterator
 from shlex import quote
 
-from walconsole.domain.facts.evidence import ChildProcess
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.assessment import Assessment
@@ -19,46 +18,45 @@ _STOPPED = "stopped"
 
 
 def held_still(assessment: Assessment) -> Iterator[Finding]:
-    """The archiver, or a program below it, is stopped by a signal or a debugger while something waits."""
+    """The archiver is stopped by a signal or a debugger while something waits; or the whole server is."""
     snapshot = assessment.snapshot
     if is_held(snapshot):
         yield _whole_server(snapshot)
         return
     facts, waiting = snapshot.command.value, ready_count(snapshot)
-    if facts is None or not waiting:
-        return
-    seen = [each for each in (facts.archiver, *facts.children) if each is not None]
-    held = [each for each in seen if each.state.startswith(_STOPPED)]
-    if not held:
-        return
-    own = held[0] == facts.archiver
-    what = "the archiver's own process" if own else "the archive command"
+    held = facts.archiver if facts is not None else None
+    if held is None or not waiting or not held.state.startswith(_STOPPED):
+        return  # a command that is stopped is told as one that hangs, with the step that ends it
     yield Finding(
         "archiver-held-still",
         Severity.CRITICAL,
-        f"{what} is {held[0].state}: {plural(waiting, 'segment waits', 'segments wait')} until it goes on",
-        tuple(f"process {each.pid}: {each.command or 'archiver'}: {each.state} (/proc)" for each in held),
-        "find out who stopped it and why (a debugger, a job that freezes services for a backup), then let it "
-        "go on: it takes up where it was",
+        f"the archiver's own process is {held.state}: "
+        f"{plural(waiting, 'segment waits', 'segments wait')} until it goes on",
+        (f"process {held.pid}: {held.command or 'archiver'}: {held.state} (/proc)",),
+        _REMEDY,
         Snapshot.command,
         "archive_command",
         since=assessment.failing_since,
         proof=(
-            *(Proof(_told(each), "/proc on the droplet", snapshot.command.read_at) for each in held),
+            Proof(f"pid {held.pid} {held.state}", "/proc on the droplet", snapshot.command.read_at),
             *command_and_archiver(snapshot),
         ),
         fixes=(
             Fix(
                 "see who traces it, and let it go on",
-                (
-                    f"grep -E 'State|TracerPid' /proc/{held[0].pid}/status",
-                    *(f"kill -CONT {each.pid}" for each in held),
-                ),
-                risk="what was stopped on purpose (a snapshot of the disk) goes on",
+                (f"grep -E 'State|TracerPid' /proc/{held.pid}/status", f"kill -CONT {held.pid}"),
+                risk=_RISK,
             ),
         ),
         certainty=Certainty.PROVED,
     )
+
+
+_REMEDY = (
+    "find out who stopped it and why (a debugger, a job that freezes services for a backup), then let it go "
+    "on: it takes up where it was"
+)
+_RISK = "what was stopped on purpose (a snapshot of the disk) goes on"
 
 
 def _whole_server(snapshot: Snapshot) -> Finding:
@@ -69,8 +67,7 @@ def _whole_server(snapshot: Snapshot) -> Finding:
         Severity.CRITICAL,
         "PostgreSQL's first process is stopped by a signal or a debugger: nobody is let in",
         ("its state in /proc/PID/stat is T or t",),
-        "find out who stopped it and why (a debugger, a job that freezes services for a backup), then let it "
-        "go on: nothing of it is lost",
+        _REMEDY,
         Snapshot.host,
         proof=(
             Proof(
@@ -81,15 +78,11 @@ def _whole_server(snapshot: Snapshot) -> Finding:
             Fix(
                 "see who traces it, and let it and what it started go on",
                 (f"grep -E 'State|TracerPid' /proc/{pid}/status", f"kill -CONT {pid} $(pgrep -P {pid})"),
-                risk="what was stopped on purpose (a snapshot of the disk) goes on",
+                risk=_RISK,
             ),
         ),
         certainty=Certainty.PROVED,
     )
-
-
-def _told(process: ChildProcess) -> str:
-    return f"pid {process.pid} {process.state} {process.wait_channel} {process.command}".strip()
 
 
 MODES: tuple[FailureMode, ...] = (
@@ -99,12 +92,12 @@ MODES: tuple[FailureMode, ...] = (
             title="the archiver's process, or the server's first one, is stopped",
             symptom="Nothing is archived, nothing fails, the log is silent; .ready files pile up.",
             cause=(
-                "SIGSTOP to the archiver, the archive command or the whole server: a debugger that is still "
-                "attached, a backup job that froze the service, a hand that meant another process."
+                "SIGSTOP to the archiver or to the whole server: a debugger that is still attached, a backup "
+                "job that froze the service, a hand that meant another process."
             ),
             signal=(
-                "The state in /proc/PID/stat: T (stopped) or t (traced); of the archiver and what it runs "
-                "while segments wait, of the server's first process at once."
+                "The state in /proc/PID/stat: T (stopped) or t (traced); of the archiver while segments "
+                "wait, of the server's first process at once."
             ),
             fix=(
                 "Find out who did it, then let it go on.\n\n"
