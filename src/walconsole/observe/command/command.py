@@ -315,7 +315,8 @@ def _read_processes(files: _Files, records: Sequence[tuple[str, bytes]], host_no
     uptime, ticks = _number(single.get("uptime", "")), _number(single.get("ticks", "")) or 100.0
     booted = host_now - uptime if uptime is not None else None
     missing = (*files.missing, *(["pg_wal: it may not be entered"] if "missing" in single else []))
-    own, children = _apart(_children(records, booted, ticks))
+    seen = sorted(_children(records, booted, ticks), key=lambda child: (child.started_at, child.pid))
+    own = next((each for each in seen if str(each.pid) == single.get("archiver")), None)
     return CommandFacts(
         command=files.command,
         programs=files.programs,
@@ -325,16 +326,11 @@ def _read_processes(files: _Files, records: Sequence[tuple[str, bytes]], host_no
         room=files.room,
         stop_files=files.stop_files,
         archiver=own,
-        children=tuple(sorted(children, key=lambda child: (child.started_at, child.pid))),
+        children=tuple(each for each in seen if each is not own),
         orphans=orphans[:20],
         orphan_count=len(orphans),
         missing=missing,
     )
-
-
-def _apart(processes: Iterator[ChildProcess]) -> tuple[ChildProcess | None, list[ChildProcess]]:
-    """The archiver's own process, which comes first, and those below it."""
-    return next(processes, None), list(processes)
 
 
 def _children(

@@ -76,6 +76,7 @@ if [ -n "$postmaster" ]; then
     if [ -n "$pid" ]; then
         say uptime "$(cut -d ' ' -f 1 /proc/uptime)"
         say ticks "$(getconf CLK_TCK 2>/dev/null || echo 100)"
+        say archiver "$pid"
         look_child "$pid"
         below "$pid" 1
     fi
