@@ -1,4 +1,4 @@
-"""More archive commands as public repositories have them; what each comes to was expected before it was tried.
+"""More archive commands of public repositories: what each comes to was written down before it was tried.
 
 The forms are theirs, the texts are not: buckets, hosts and folders are made up, scripts are written anew.
 """
@@ -27,7 +27,8 @@ MORE = [
         "rclone",
         "s3://acme-wal/wal at https://acc.r2.example.net",
         files={
-            "/var/lib/postgresql/.config/rclone/rclone.conf": "[r2]\ntype=s3\nprovider=Cloudflare\naccess_key_id=AK\nsecret_access_key=H\n"
+            "/var/lib/postgresql/.config/rclone/rclone.conf": "[r2]\ntype=s3\nprovider=Cloudflare\n"
+            "access_key_id=AK\nsecret_access_key=H\n"
             "region=auto\nendpoint=https://acc.r2.example.net\n"
         },
         layout="%f/%f",
@@ -38,7 +39,8 @@ MORE = [
         "rclone",
         "s3://acme-wal at https://acc.r2.example.net",
         files={
-            "/var/lib/postgresql/.config/rclone/rclone.conf": "[r2]\ntype=s3\nprovider=Cloudflare\naccess_key_id=AK\nsecret_access_key=H\n"
+            "/var/lib/postgresql/.config/rclone/rclone.conf": "[r2]\ntype=s3\nprovider=Cloudflare\n"
+            "access_key_id=AK\nsecret_access_key=H\n"
             "region=auto\nendpoint=https://acc.r2.example.net\n"
         },
         layout="%f",
@@ -50,7 +52,8 @@ MORE = [
         "an unknown place",
         "place of passage",
         files={
-            "/etc/rclone/rclone.conf": "[r2]\ntype=s3\nprovider=Cloudflare\naccess_key_id=AK\nsecret_access_key=H\n"
+            "/etc/rclone/rclone.conf": "[r2]\ntype=s3\nprovider=Cloudflare\n"
+            "access_key_id=AK\nsecret_access_key=H\n"
             "region=auto\nendpoint=https://acc.r2.example.net\n"
         },
     ),

@@ -294,3 +294,23 @@ def test_a_file_whose_lines_are_exported_is_read(how: str, text: str, bucket: st
 def test_what_is_run_for_its_output_may_store(script: str) -> None:
     (target,) = Host({"/a.sh": f"#!/bin/sh\n{script}"}).find_out(Settings("/a.sh %p %f")).targets
     assert str(target.store) == "/w"
+
+
+@pytest.mark.parametrize(
+    ("command", "place", "why"),
+    [
+        ("test ! -f /tmp/%f && cp %p /tmp/%f", "/tmp", "which the system empties"),
+        ("cp %p /tmpfiles/%f", "/tmpfiles", ""),
+        ("cp %p /devops/wal/%f", "/devops/wal", ""),
+        ("cp %p /runs/%f", "/runs", ""),
+        ("cp %p /dev/shm/w/%f", "/dev/shm/w", "which the system empties"),
+        ("gzip -c %p > /tmp/%f.gz && cp /tmp/%f.gz /w/ && rm /tmp/%f.gz", "/w", ""),
+        ("gzip -c %p > /tmp/%f.gz && b2 upload-file acme /tmp/%f.gz %f.gz", "bucket acme", "own API"),
+    ],
+)
+def test_a_place_of_passage_is_the_archive_where_nothing_goes_on(command: str, place: str, why: str) -> None:
+    """The ANXS.postgresql role's own example archives to /tmp."""
+    (target,) = Host({}).find_out(Settings(command)).targets
+    assert str(target.store) == place
+    assert isinstance(target.store, UnreadStore) is bool(why)
+    assert why in (target.store.why if isinstance(target.store, UnreadStore) else "")

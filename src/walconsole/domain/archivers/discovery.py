@@ -187,6 +187,7 @@ def _of_command(settings: Settings, look: Look) -> tuple[ArchiveTarget, ...]:
     gathered = _Gathered()
     for call in calls_of(settings.command, look, COMMAND):
         _read(call, look, gathered, 0)
+    gathered.found = passing.not_of_passage(gathered.found, others=bool(gathered.unknown))
     if not gathered.found:
         left = [each for each in gathered.unknown if _why(each) != programs.PASSAGE] or gathered.unknown
         return tuple(of_pg_wal(each, gathered.emptied) for each in left or gathered.perhaps)

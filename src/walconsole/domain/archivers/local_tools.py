@@ -74,7 +74,7 @@ _TELLS = {
     "gpg": re.compile(r"-b|--detach-sig|--detach-sign|--verify|--print-mds?|--import|--list-.*|-d|--decrypt"),
 }
 """Words by which an encrypting program makes a digest or a signature, and no copy."""
-_STAGING = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/dev", "/proc")  # noqa: S108  # named, never written to
+_DEVICES = re.compile(r"/(?:dev(?!/shm/)|proc)(?:/|$)")
 
 
 def target(call: Call, look: Look) -> ArchiveTarget | None:
@@ -140,7 +140,7 @@ def _folder(call: Call, look: Look, path: str) -> ArchiveTarget | None:
     if path.startswith("%p"):
         return None  # beside the segment, in pg_wal
     absolute = look.path(call.within(path), home_of(call.environment, look))
-    if absolute.startswith((UNKNOWN, "&", *_STAGING)):
+    if absolute.startswith((UNKNOWN, "&")) or _DEVICES.match(absolute):
         return None
     whole = "%" not in absolute and UNKNOWN not in absolute
     if whole and call.name not in ("cp", "mv", "rsync", "install", "scp"):

@@ -1,5 +1,6 @@
 """What a command does to a file that it stored itself: moves it on, or takes it away again."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -66,6 +67,30 @@ def _stores_its_input(call: Call) -> bool:
 def _names_source(call: Call) -> bool:
     """Whether it reads the segment itself: then what stands before it in the pipe is an answer, a list."""
     return any(word in ("%p", f"pg_wal/{_NAME}") for word in call.words)
+
+
+_EMPTIED = "it is a place of passage, which the system empties: name it in the profile where it is meant"
+_PASSAGE = re.compile(r"/(?:tmp|var/tmp|dev/shm|run)(?:/|$)")
+
+
+def not_of_passage(found: Sequence[ArchiveTarget], *, others: bool) -> list[ArchiveTarget]:
+    """Without folders from which a file goes on to another place (`others`: to a program that is not read).
+
+    Where nothing takes it on, such a folder is named, and not read: the system empties it by age.
+    """
+    left = [each for each in found if not _is_of_passage(each)]
+    if left or others:
+        return left
+    return [
+        replace(each, store=UnreadStore(Found(str(each.store), each.tool.source), _EMPTIED)) for each in found
+    ]
+
+
+def _is_of_passage(target: ArchiveTarget) -> bool:
+    store = target.store
+    return (
+        isinstance(store, FolderStore) and store.host is None and _PASSAGE.match(store.path.value) is not None
+    )
 
 
 def into_nothing(call: Call) -> bool:
