@@ -21,7 +21,7 @@ _MOVERS = re.compile(
     r"|zstd\s(?=.*--rm\b)|gsutil\s.*\bmv\s|(?:rm|unlink)\s|shred\s(?=.*-\w*u))"
 )
 _LINKS = re.compile(r"(?:\S*/)?(?:ln\s|link\s|cp(?=\s)(?=.*(?:\s-[a-zA-Z]*[ls]|--link|--symbolic-link)))")
-_SEGMENT = re.compile(r"(?:%p|pg_(?:wal|xlog)/%f)(?![\w.])")
+_SEGMENT = re.compile(r"(?:%p|(?<![\w./-])(?:\./)?pg_(?:wal|xlog)/%f)(?![\w.])")
 _WRAPPED = re.compile(r"(?:(?:exec|nice|ionice|sudo|timeout|env|time|!|sh|bash|-\S+|\d\S*|\w+=\S*)\s+)*")
 
 
