@@ -22,7 +22,8 @@ COPIES = [
     "cp --preserve=links %p /w/%f", "install -m 600 %p /w/%f", "cp -p %p /w/%f && ln -sf /w/%f /w/newest",
     "rclone copyto %p r:b/%f", "pgbackrest --stanza=main archive-push %p", "/opt/mv-wal %p %f",
     "cp -np %p /w/%f", "gzip -c %p > %p.gz && cp %p.gz /w/ && rm %p.gz",
-    "cp %p /stage/pg_wal/%f && mv /stage/pg_wal/%f /w/", "aws s3 cp %p s3://b/%f && rm -f /stage/pg_wal/%f", "cp %p /srv/all-s/%f",
+    "cp %p /stage/pg_wal/%f && mv /stage/pg_wal/%f /w/", "aws s3 cp %p s3://b/%f && rm -f /stage/pg_wal/%f",
+    "cp %p /srv/all-s/%f",
 ]  # fmt: skip
 
 
