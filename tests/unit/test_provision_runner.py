@@ -56,6 +56,7 @@ class Step:
     undo_loses: int = 0
     says: str = "done"
     loses: int = 0
+    look_loses: int = 0
     title: str = "a step"
     risk: Risk = Risk.ADDS
     explanation: str = ""
@@ -63,6 +64,9 @@ class Step:
     record: MemoryRecord | None = None
 
     async def check(self) -> Check:
+        if self.look_loses:
+            self.look_loses -= 1
+            raise SshError("ssh droplet", "the connection was lost", "it is made again")
         return Check(self.state, "why", remedy="what to do")
 
     async def plan(self) -> Plan:
@@ -344,6 +348,15 @@ async def test_where_the_connection_is_lost_it_is_made_again_and_the_step_goes_o
     waited = [news.event for news in run.told if isinstance(news.event, Waiting)]
     assert len(waited) == 3 + 3
     assert waited[0].what == "the connection was lost, and is made again"
+
+
+async def test_what_is_looked_at_while_the_connection_is_lost_is_looked_at_again() -> None:
+    runner = Run([Step("a", [], look_loses=1), Step("b", [])], shell=Relinked()).runner()
+    await runner.check_all()
+    assert runner.stages == {"a": Stage.WAITING, "b": Stage.WAITING}
+    away = Run([Step("a", [], look_loses=1), Step("b", [])], shell=Relinked(1)).runner()
+    await away.check_all()
+    assert away.stages == {"a": Stage.BLOCKED, "b": Stage.WAITING}, "nobody waits for a look"
 
 
 async def test_a_connection_that_is_lost_again_and_again_ends_the_run() -> None:

@@ -131,12 +131,24 @@ class Runner:
         """
         for step in self.steps:
             try:
-                check = await self._checked(step, looking=True)
-                if check.state is CheckState.NEEDED:
-                    self._tell(step, Stage.WAITING, plan=await step.plan())
+                await self._looked_at(step)
             except WalconsoleError as error:
                 self._cleanse(error)
                 self._tell(step, Stage.BLOCKED, error=error)
+
+    async def _looked_at(self, step: Step) -> None:
+        """Again where the connection is lost meanwhile, and can be made again at once."""
+        for left in reversed(range(MOST_TIMES)):
+            try:
+                check = await self._checked(step, looking=True)
+                if check.state is CheckState.NEEDED:
+                    self._tell(step, Stage.WAITING, plan=await step.plan())
+            except SshError as error:
+                if not left or isinstance(error, HostKeyError | AuthenticationError):
+                    raise
+                await self._site.shell.link()
+            else:
+                return
 
     def _is_before_its_time(self, step: Step) -> bool:
         """Whether it has nothing to do only because what it follows is not done yet."""
