@@ -337,7 +337,7 @@ async def test_a_drill_goes_on_where_nobody_comes_back(stage: Stage, cut: int) -
     with pytest.raises(WalconsoleError, match=LOST):
         await walked(stage.site, drill_steps(stage.site), stage, cutting.heard)
     state = Path(names_of(stage.profile).drill_state)
-    await asyncio.to_thread(wait_until, (state / "by-hand.ended").exists, "the drill's end", 300)
+    await asyncio.to_thread(wait_until, (state / "by-hand.ended").exists, "the drill's end", 900)
     assert_proved_once(stage, before)
 
 
