@@ -56,7 +56,7 @@ def fill_segment(server: PostgresServer) -> str:
     return str(row[0])
 
 
-def wait_archived(server: PostgresServer, names: Iterable[str] = ()) -> None:
+def wait_archived(server: PostgresServer, names: Iterable[str] = (), *, timeout_s: float = 40) -> None:
     """Return when `names` and all else that is ready are archived. Raises TimeoutError with the log's end."""
     status = server.data_dir / "pg_wal" / "archive_status"
     wanted = [status / f"{name}.done" for name in names]
@@ -65,7 +65,7 @@ def wait_archived(server: PostgresServer, names: Iterable[str] = ()) -> None:
         return all(file.exists() for file in wanted) and not any(status.glob("*.ready"))
 
     try:
-        wait_until(archived, "everything is archived", timeout_s=40)
+        wait_until(archived, "everything is archived", timeout_s)
     except TimeoutError as error:
         raise TimeoutError(f"{error}\n{server.log_file.read_text(errors='replace')[-2000:]}") from error
 
