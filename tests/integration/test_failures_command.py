@@ -152,12 +152,16 @@ async def test_slot_idle(console: Watched) -> None:
 
 @pytest.mark.failure_mode("orphan-ready")
 async def test_orphan_ready(console: Watched) -> None:
+    """The archiver, which would take it away, stands still: that is told first, and does not hide it."""
     name = "000000010000000000000001"
     ready = console.pg_wal / "archive_status" / f"{name}.ready"
     with console.broken("a .ready file without its segment"), stopped_archiver(console), placed(ready, ""):
         console.cluster.give(ready)
-        story = await console.root("orphan-ready", evidence=name, within_s=8)
-        assert story.root.fixes[0].subject == name
+        await console.noted("orphan-ready", within_s=8)
+        await console.until(lambda: console.roots() == {"archiver-held-still", "orphan-ready"}, "both", 8)
+        (root,) = (story.root for story in console.stories() if story.root.rule == "orphan-ready")
+        assert name in root.title
+        assert root.fixes[0].subject == name
     await console.green("the .ready file moved away")
 
 
