@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -45,10 +46,18 @@ async def droplet(server: PostgresServer, sshd: SshServer) -> AsyncIterator[Conn
 
 @contextmanager
 def logging(server: PostgresServer, **settings: str) -> Iterator[float]:
-    """Restarted to log like this, with an archive command that fails; since when."""
+    """Restarted to log like this, with an archive command that fails; since when.
+
+    Where the log goes on in one file, the last word of who ran before has a time: a line without one is not
+    older than that, and of a test before that logged without times it would be who knows when.
+    """
     server.configure(archive_mode="on", archive_command=COMMAND, **settings)
     server.stop("immediate")
     began = time.time()
+    if server.log_file.exists():
+        last = datetime.fromtimestamp(began, UTC)
+        with server.log_file.open("a") as log:
+            log.write(f"{last:%Y-%m-%d %H:%M:%S}.000 UTC [1] LOG:  database system is shut down\n")
     server.start()
     server.sql("SELECT pg_create_restore_point('x')")
     server.sql("SELECT pg_switch_wal()")
