@@ -17,56 +17,64 @@ _SYSTEMS_OWN = ("/dev/", "/run/", "/tmp/", "/var/run/", "/var/tmp/")  # noqa: S1
 
 def badly_placed(assessment: Assessment) -> Iterator[Finding]:
     """What is wrong with where each folder lies, while all works."""
-    for folder in folders_in_force(assessment.snapshot):
+    snapshot = assessment.snapshot
+    for folder in folders_in_force(snapshot):
         if folder.beside_data and not folder.expected_mount:
-            yield _beside(assessment, folder)
+            yield _beside(snapshot, folder)
         if _is_the_units(folder):
-            yield _in_the_unit(assessment, folder)
+            yield _in_the_unit(snapshot, folder)
         elif folder.filesystem in IN_MEMORY and not folder.expected_mount:
-            yield _in_memory(assessment, folder)
+            yield _in_memory(snapshot, folder)
 
 
-def _beside(assessment: Assessment, folder: ArchiveFolder) -> Finding:
+_DISKS = Fix("see which disks there are", ("lsblk -o NAME,SIZE,FSTYPE,MOUNTPOINT", "findmnt --real"))
+
+
+def _misplaced(
+    snapshot: Snapshot, mode: str, severity: Severity, title: str, why: str, remedy: str, seen: str, fix: Fix
+) -> Finding:
+    """`seen` is what stat told of the folder."""
     return Finding(
-        "folder-beside-data",
-        Severity.WARNING,
-        f"the archive's folder {folder.path} is on the data directory's file system: it is no second place",
-        (f"both are on {folder.mount_point or 'one disk'} ({folder.filesystem}): one lost disk takes both",),
-        "archive to another disk or host, or have that folder copied to one",
+        mode,
+        severity,
+        title,
+        (why,),
+        remedy,
         Snapshot.folders,
         "archive_command",
         proof=(
-            Proof(
-                f"{folder.path} and the data directory: one device",
-                "stat on the droplet",
-                _at(assessment.snapshot),
-            ),
-            *setting_row(assessment.snapshot, "archive_command"),
+            Proof(seen, "stat on the droplet", snapshot.folders.read_at),
+            *setting_row(snapshot, "archive_command"),
         ),
-        fixes=(Fix("see which disks there are", ("lsblk -o NAME,SIZE,FSTYPE,MOUNTPOINT", "findmnt --real")),),
+        fixes=(fix,),
     )
 
 
-def _in_memory(assessment: Assessment, folder: ArchiveFolder) -> Finding:
+def _beside(snapshot: Snapshot, folder: ArchiveFolder) -> Finding:
+    return _misplaced(
+        snapshot,
+        "folder-beside-data",
+        Severity.WARNING,
+        f"the archive's folder {folder.path} is on the data directory's file system: it is no second place",
+        f"both are on {folder.mount_point or 'one disk'} ({folder.filesystem}): one lost disk takes both",
+        "archive to another disk or host, or have that folder copied to one",
+        f"{folder.path} and the data directory: one device",
+        _DISKS,
+    )
+
+
+def _in_memory(snapshot: Snapshot, folder: ArchiveFolder) -> Finding:
     """Of a mount that somebody made for it, it may be meant; what a system makes for itself is not."""
     own = any(f"{folder.mount_point}/".startswith(each) for each in _SYSTEMS_OWN)
-    return Finding(
+    return _misplaced(
+        snapshot,
         "folder-in-memory",
         Severity.WARNING if own else Severity.NOTE,
         f"the archive's folder {folder.path} is in memory: it is gone with the next boot",
-        (f"{folder.mount_point} is a {folder.filesystem} (/proc/mounts): nothing of it is on a disk",),
+        f"{folder.mount_point} is a {folder.filesystem} (/proc/mounts): nothing of it is on a disk",
         "archive to a disk, or to another host, and copy what lies there while it does",
-        Snapshot.folders,
-        "archive_command",
-        proof=(
-            Proof(
-                f"{folder.path} on {folder.mount_point} ({folder.filesystem})",
-                "stat on the droplet",
-                _at(assessment.snapshot),
-            ),
-            *setting_row(assessment.snapshot, "archive_command"),
-        ),
-        fixes=(Fix("see which disks there are", ("lsblk -o NAME,SIZE,FSTYPE,MOUNTPOINT", "findmnt --real")),),
+        f"{folder.path} on {folder.mount_point} ({folder.filesystem})",
+        _DISKS,
     )
 
 
@@ -78,37 +86,23 @@ def _is_the_units(folder: ArchiveFolder) -> bool:
     return folder.apart and not folder.why and folder.path.startswith(_UNITS_OWN)
 
 
-def _in_the_unit(assessment: Assessment, folder: ArchiveFolder) -> Finding:
-    snapshot = assessment.snapshot
-    return Finding(
+def _in_the_unit(snapshot: Snapshot, folder: ArchiveFolder) -> Finding:
+    there = f"/proc/$(head -n 1 {_postmaster_pid(snapshot)})/root{quote(folder.path)}"
+    return _misplaced(
+        snapshot,
         "folder-in-memory",
         Severity.CRITICAL,
         f"the archive's folder {folder.path} is in the server's own temporary folder: it is gone when the "
         "server's unit stops",
-        ("the server has file systems of its own (/proc/PID/ns/mnt), as PrivateTmp of a unit makes them",),
+        "the server has file systems of its own (/proc/PID/ns/mnt), as PrivateTmp of a unit makes them",
         "copy what lies there to a disk before the server is stopped, and archive to another folder",
-        Snapshot.folders,
-        "archive_command",
-        proof=(
-            Proof(f"{folder.path} on {folder.mount_point}, as the server sees it", "stat on the droplet",
-                  _at(snapshot)),
-            *setting_row(snapshot, "archive_command"),
-        ),
-        fixes=(
-            Fix(
-                "see what lies there",
-                (f"ls -l /proc/$(head -n 1 {_postmaster_pid(snapshot)})/root{quote(folder.path)} | tail",),
-            ),
-        ),
-    )  # fmt: skip
+        f"{folder.path} on {folder.mount_point}, as the server sees it",
+        Fix("see what lies there", (f"ls -l {there} | tail",)),
+    )
 
 
 def _postmaster_pid(snapshot: Snapshot) -> str:
     return quote(f"{data_directory(snapshot)}/postmaster.pid")
-
-
-def _at(snapshot: Snapshot) -> float | None:
-    return snapshot.folders.read_at
 
 
 MODES: tuple[FailureMode, ...] = (
