@@ -28,6 +28,8 @@ SEGMENTS_A_GIB = 32
 """Of WAL, 16 MiB each, between the base backups and the end: a busy hour, or a quiet night."""
 _OPENS_WITHIN_S = 3600.0
 _LOOK_EVERY_S = 0.1
+_LONGEST_PUSH_S = 30.0
+"""Of one segment by all contenders, one after another."""
 _IN_BULK = """INSERT INTO note SELECT last + i, md5(i::text) || ' ' || md5((i * 7)::text)
 FROM (SELECT max(id) AS last FROM note) AS n, generate_series(1, 80000) AS i"""
 _SETTINGS = {
@@ -163,7 +165,7 @@ def _written(server: PostgresServer, segments: int) -> int:
         ((at,),) = server.sql("SELECT pg_current_wal_lsn() - '0/0'")
         written = int(at - begun) // (16 * MIB)
     server.sql("SELECT pg_switch_wal()")
-    wait_archived(server)
+    wait_archived(server, timeout_s=_LONGEST_PUSH_S * (written + 1))
     return written + 1
 
 
