@@ -9,6 +9,7 @@ from textual.screen import Screen
 from scripts.write_reference import KEY_PAGES, NAMES, key_tables, with_tables
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.archive.screen import ArchiveScreen
+from walconsole.ui.board.catalogue import PANES
 from walconsole.ui.board.key_actions import Action
 from walconsole.ui.board.keys import (
     CHANGES,
@@ -242,6 +243,14 @@ def test_where_panes_have_digits_the_footer_counts_them() -> None:
     for screen, keys in SCREENS.items():
         digits = [action.sign for action in own(screen) if action.action.startswith("screen.jump(")]
         assert keys.panes in ("", f"{digits[0]}-{digits[-1]}")
+
+
+def test_the_dashboard_s_digits_are_its_panes() -> None:
+    jumps = {
+        action.sign: action.action for action in own("dashboard") if action.action.startswith("screen.jump(")
+    }
+    assert jumps == {str(pane.number): f"screen.jump('{pane.name}')" for pane in PANES}
+    assert [pane.number for pane in PANES] == list(range(1, len(PANES) + 1))
 
 
 @pytest.mark.parametrize("name", KEY_PAGES)

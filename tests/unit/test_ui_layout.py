@@ -53,6 +53,16 @@ def test_boxes_lie_inside_and_apart_and_the_focused_pane_is_there(
         assert not overlap(one, other)
 
 
+@given(
+    width=st.sampled_from((80, 120, 200)),
+    needs=st.fixed_dictionaries({name: st.integers(1, 12) for name in NAMES}),
+)
+def test_where_there_is_room_every_pane_has_what_it_needs(width: int, needs: dict[str, int]) -> None:
+    boxes = arrange(width, 120, "findings", needs)
+    assert set(boxes) == set(NAMES)
+    assert all(boxes[name].height > rows for name, rows in needs.items())
+
+
 @pytest.mark.parametrize(("width", "columns"), [(80, 1), (99, 1), (100, 2), (120, 2), (160, 3), (200, 3)])
 def test_columns_by_width(width: int, columns: int) -> None:
     assert columns_for(width) == columns
