@@ -8,6 +8,8 @@ import pytest
 
 from tests.data.provisioning import a_site
 from tests.data.surveys import PROFILE, SURVEY, with_server
+from tests.servers.fixtures import or_skip
+from tests.servers.programs import find_program
 from tests.unit.test_rclone_hostile import LocalShell
 from walconsole.droplet.choices import BackupChoices, DrillChoices
 from walconsole.provision.droplet.survey import Survey
@@ -29,6 +31,7 @@ async def obstacle(recipients: str, identity: str, survey: Survey = WITH_AGE) ->
 
 
 async def test_what_is_encrypted_takes_a_key_that_the_profile_names(tmp_path: Path) -> None:
+    or_skip(lambda: find_program("age", server="age", package="age"))
     assert await obstacle("", "") is None
     blocked = await obstacle("/etc/recipients", "")
     assert blocked is not None

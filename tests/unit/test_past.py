@@ -142,7 +142,7 @@ def test_it_is_read_as_it_was_written_whether_packed_or_not(file: HistoryFile) -
     file.tidy("db", HOUR + 600)
     assert file.readings("db", 0) == written
     assert file.readings("db", HOUR - 50) == [each for each in written if each.at >= HOUR - 50]
-    with sqlite3.connect(file.path) as database:
+    with closing(sqlite3.connect(file.path)) as database:
         rows = database.execute("SELECT cluster, count(*) FROM fresh GROUP BY cluster").fetchall()
     assert dict(rows) == {"db": 60, "other": 1}
     late = PastReading(HOUR - BLOCK_S + 5, 7)
@@ -186,7 +186,7 @@ def test_a_clock_that_jumps_forward_for_an_hour_takes_nearly_nothing_away(
 def test_it_is_bounded(file: HistoryFile, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write("db", list(hours(HOUR - 20 * BLOCK_S, HOUR)))
     file.tidy("db", HOUR)
-    with sqlite3.connect(file.path) as database:
+    with closing(sqlite3.connect(file.path)) as database:
         ((size,),) = database.execute("SELECT sum(length(readings)) FROM blocks").fetchall()
     monkeypatch.setattr(history_file, "LIMIT_BYTES", size // 2)
     file.tidy("db", HOUR)
@@ -227,7 +227,7 @@ def test_a_file_that_is_damaged_in_its_midst_is_kept_aside(file: HistoryFile) ->
     """Its first page, by which it is opened, is as it was."""
     for hour in range(40):
         file.write("db", list(hours(HOUR + hour * BLOCK_S, HOUR + (hour + 1) * BLOCK_S, 30)))
-    with sqlite3.connect(file.path) as database:
+    with closing(sqlite3.connect(file.path)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     whole = file.path.read_bytes()
     file.path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))

@@ -172,7 +172,8 @@ def test_no_method_is_compiled_before_it_is_called(monkeypatch: pytest.MonkeyPat
     compiled: list[str] = []
 
     def note(text: str, *scope: object) -> None:
-        compiled.append(text)
+        if text.partition("\n")[2].strip() != "return ()":  # since 3.13 a maker of no methods at all
+            compiled.append(text)
         exec(text, *scope)  # type: ignore[arg-type]  # noqa: S102  # what it is given
 
     monkeypatch.setattr("walconsole.domain.records.exec", note, raising=False)
