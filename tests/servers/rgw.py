@@ -28,6 +28,8 @@ MEMORY_BYTES = 4 << 30
 """The most that the OSD would take; it takes what is stored."""
 
 OSD_PORTS = 20
+_CLASSES = ("lib/*/rados-classes", "lib*/rados-classes")
+"""Where distributions put what the OSD loads for a gateway, below /usr."""
 
 CONF = """\
 [global]
@@ -67,6 +69,8 @@ paxos min wait = 0.02
 osd data = {folder}/osd
 osd objectstore = memstore
 memstore device bytes = {memory}
+# Debian 13's own default is no whole path: nothing of what the gateway asks of the OSD would be found
+osd class dir = {classes}
 [client.rgw]
 rgw data = {folder}/rgw
 rgw frontends = beast endpoint=127.0.0.1:{port} ssl_endpoint=127.0.0.1:{tls_port} \
@@ -271,9 +275,11 @@ class RadosGateway:
             (self.folder / name).mkdir()
         self._mon_port, osd_port = free_port(), free_port()
         values = {"folder": self.folder, "fsid": uuid.uuid4(), "mon_port": self._mon_port, "port": self.port}
+        found = itertools.chain.from_iterable(Path("/usr").glob(pattern) for pattern in _CLASSES)
+        classes = next(found, Path("/usr/lib/rados-classes"))
         osd = {"osd_port": osd_port, "osd_port_max": osd_port + OSD_PORTS, "memory": most_bytes}
         tls = {"tls_port": self.tls_port, "certificate": self.certificate}
-        self.conf.write_text(CONF.format(**values, **osd, **tls, dns_name=dns_name))
+        self.conf.write_text(CONF.format(**values, **osd, **tls, classes=classes, dns_name=dns_name))
 
     def _daemon(self, workspace: Workspace, name: str, program: Path, *arguments: str) -> Daemon:
         argv: list[str | Path] = [program, *arguments, "-f", "-c", self.conf]
