@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from walconsole.adapters.trust import trusting
 from walconsole.domain.facts.endpoint_reach import Reach, addresses, skew
 from walconsole.domain.redaction import safe
 from walconsole.domain.store.http_date import http_date
@@ -34,7 +35,7 @@ async def reach(endpoint: str, ca_file: str | None = None) -> Reach:
     context = None
     if parts.scheme != "http":
         try:
-            context = ssl.create_default_context(cafile=ca_file)
+            context = trusting(ca_file)
         except OSError as error:
             return replace(named, problem=f"the CA file {ca_file} cannot be used: {_why(error)}")
     return await _connected(named, host, port, context)

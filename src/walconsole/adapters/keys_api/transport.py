@@ -17,7 +17,9 @@ from urllib3.exceptions import (
     NewConnectionError,
     ReadTimeoutError,
 )
+from urllib3.util.ssl_ import create_urllib3_context
 
+from walconsole.adapters.trust import as_others_do
 from walconsole.command_register import Telling, request_line, untold
 
 # -- Reading an answer's body, which need not be what was asked for: bounded in length and time, as it came.
@@ -115,6 +117,12 @@ class _Bounded(HTTPAdapter):
     def __init__(self, telling: Telling) -> None:
         self._telling = telling
         super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """See HTTPAdapter.init_poolmanager; whom it trusts is said with each request."""
+        context = create_urllib3_context()
+        as_others_do(context)
+        super().init_poolmanager(*arguments, ssl_context=context, **options)
 
     def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
         """See HTTPAdapter.send."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from walconsole import __version__
+from walconsole.adapters.trust import trusting
 from walconsole.domain.redaction import printable
 from walconsole.errors import NoticeError
 
@@ -51,7 +52,9 @@ def post(
 
     try:
         timeout = urllib3.Timeout(_CONNECT_S, _READ_S)
-        with urllib3.PoolManager(retries=False, timeout=timeout) as pool, _ended_in_time(pool, checked):
+        known = trusting() if checked.startswith("https:") else None
+        pools = urllib3.PoolManager(retries=False, timeout=timeout, ssl_context=known)
+        with pools as pool, _ended_in_time(pool, checked):
             answer = pool.request(
                 "POST",
                 checked,

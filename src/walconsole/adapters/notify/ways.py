@@ -10,6 +10,7 @@ from typing import Protocol
 
 from walconsole.adapters.notify.http import post
 from walconsole.adapters.notify.secrets import secret
+from walconsole.adapters.trust import trusting
 from walconsole.domain.notices import words
 from walconsole.domain.notices.deciding import Notice
 from walconsole.domain.profile import NotifySettings, WebhookShape
@@ -145,7 +146,7 @@ class MailWay:
             raise NoticeError(tried, why, unsure=sent) from None
 
     def _connected(self, host: str, port: int) -> smtplib.SMTP:
-        context = ssl.create_default_context()
+        context = trusting()
         if port == _SMTPS:
             return smtplib.SMTP_SSL(host, port, timeout=_SMTP_S, context=context)
         smtp = smtplib.SMTP(host, port, timeout=_SMTP_S)

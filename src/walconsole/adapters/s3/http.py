@@ -26,6 +26,7 @@ from walconsole.adapters.s3.wire import (
     read_answer,
     read_head,
 )
+from walconsole.adapters.trust import trusting
 from walconsole.domain.records import record
 
 CONNECT_TIMEOUT_S = 5.0
@@ -274,7 +275,7 @@ def _trusting(ca_file: str | None, ca_text: str) -> ssl.SSLContext:
     found = _trusted.get(key)
     if found is not None and now - found[0] < _TRUSTED_S:
         return found[1]
-    made = ssl.create_default_context(cafile=ca_file, cadata=ca_text or None)
+    made = trusting(ca_file, ca_text or None)
     while len(_trusted) >= _MOST_TRUSTED:
         _trusted.pop(next(iter(_trusted)), None)
     _trusted[key] = now, made
