@@ -22,6 +22,11 @@ def test_profile_host_and_read_only_are_whole_from_80_cells(screen: str, width: 
     assert taken + cell_len(shared.title) + 1 <= width
 
 
+def test_where_a_restore_can_go_is_offered_in_the_smallest_terminal() -> None:
+    shown = [key for key, _ in share(hints("dashboard"), Footnote(TITLE), 80).hints]
+    assert shown == ["q", "?", "i", "v"]
+
+
 @pytest.mark.parametrize("width", range(60))
 def test_nothing_is_wider_than_the_line(width: int) -> None:
     shared = share(hints("dashboard"), Footnote("数据库 (root@主机)", True, "paused"), width)

@@ -11,13 +11,14 @@ DASHBOARD = table(
     (
         Action("quit", "q,ctrl+c", "q", "Quit", "quit"),
         EXPLAIN,
-        Action("refresh_now", "r", "r", "Read everything now", "refresh", word="refresh"),
+        # in a narrow footer the first ones alone are shown: what an incident takes
         Action("screen.triage", "i", "i", "Triage: the cause, its proof, how to mend it", "triage"),
+        Action("screen.recovery", "v", "v", "Recovery: to which moments a restore can go", "recovery"),
+        Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
         Action(
             "screen.configuration", "c", "c", "Configuration: which file wins, which is never read", "config"
         ),
-        Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
-        Action("screen.recovery", "v", "v", "Recovery: to which moments a restore can go", "recovery"),
+        Action("refresh_now", "r", "r", "Read everything now", "refresh", word="refresh"),
         Action("provision", "s", "s", "Set archiving up: step by step, each asks first", "set up"),
         Action("pause", "p", "p", "Pause or resume reading"),
         Action("travel", "h", "h", "The past: every screen as it was; again: back to now", "past"),
