@@ -56,6 +56,27 @@ def test_what_cannot_be_meant_is_refused(arguments: tuple[str, ...], why: str) -
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--to-lsn", "0/1", "--to-lsn", "0/2"),
+        ("--into", "15/a", "--into", "15/b"),
+        ("--step-to", "0/1", "--step-to", "0/2"),
+        ("--timeline", "0"),
+        ("--timeline", "-1"),
+        ("--timeline", "latest"),
+    ],
+)
+def test_of_two_targets_none_wins_and_a_timeline_has_a_number(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parsed(*arguments)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "it is said twice" in said or "by its number, 1 or above" in said
+
+
+@pytest.mark.parametrize(
     ("arguments", "part", "applies"),
     [
         ((), "to the pause", False),

@@ -58,6 +58,7 @@ def test_what_is_written_is_what_the_server_is_given(
         (RecoverTo.LSN, "0/203A4D0'; DROP", None),
         (RecoverTo.XID, "2", None),
         (RecoverTo.XID, "-5", None),
+        (RecoverTo.XID, "٣٣", None),
         (RecoverTo.XID, "1" * 30, None),
         (RecoverTo.NAME, "", None),
         (RecoverTo.NAME, "two\nlines", None),
@@ -70,6 +71,50 @@ def test_what_is_written_is_what_the_server_is_given(
 def test_what_is_no_target_is_refused(to: RecoverTo, text: str, inclusive: bool | None) -> None:
     with pytest.raises(ValueError, match=r"write|restore point|says nothing"):
         read_target(to, text, inclusive=inclusive)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("now", "--to-latest"),
+        ("infinity", "--to-latest"),
+        ("1795874520", "are '2026-11-28 14:02:00Z'"),
+        ("@1795874520", "are '2026-11-28 14:02:00Z'"),
+        ("1795874520.25", "are '2026-11-28 14:02:00Z'"),
+        ("1795874520250", "are '2026-11-28 14:02:00Z'"),
+        ("2026-11-28 15:02 CET", "by its offset"),
+        ("2026-10-25 02:30 Europe/Berlin", "by its offset"),
+    ],
+)
+def test_what_was_probably_meant_is_said(text: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=r"with its zone") as refused:
+        read_target(RecoverTo.TIME, text)
+    assert meant in str(refused.value)
+
+
+@pytest.mark.parametrize("zone", [" UTC", "UTC", " GMT", " utc"])
+def test_a_time_may_be_copied_from_a_servers_log(zone: str) -> None:
+    assert read_target(RecoverTo.TIME, f"2026-11-28 14:02:00.123{zone}").value == (
+        "2026-11-28 14:02:00.123000+00"
+    )
+
+
+def test_a_segments_name_is_no_place() -> None:
+    for text in ("00000001000000000000000A", "000000010000000000000009"):
+        with pytest.raises(ValueError, match=r"not as a segment's name"):
+            read_target(RecoverTo.LSN, text)
+        with pytest.raises(ValueError, match=r"not as a segment's name"):
+            read_step(text)  # it would be a restore point, or a transaction, that nobody has
+
+
+def test_seconds_since_1970_are_no_transaction() -> None:
+    for text in ("1795874520", "@1795874520"):
+        with pytest.raises(ValueError, match=r"write '2026-11-28 14:02:00Z'; .*'xid 1795874520'"):
+            read_step(text)
+    assert (read_step("xid 1795874520").to, read_step("xid 1795874520").value) == (
+        RecoverTo.XID,
+        "1795874520",
+    )
 
 
 def test_of_a_restore_points_name_every_sign_counts() -> None:

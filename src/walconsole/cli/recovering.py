@@ -2,12 +2,13 @@
 
 import argparse
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from walconsole.cli.opening import server_session
 from walconsole.cli.options import HERE, add_on, add_target, other_host
 from walconsole.domain.profile import Profile, SshTarget
-from walconsole.domain.recovery.recover_asked import read_identity
+from walconsole.domain.recovery.recover_asked import read_identity, read_timeline
 from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_target import (
     IN_PLACE,
@@ -70,12 +71,39 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="one JSON object a line instead of text")
 
 
+class _Once(argparse.Action):
+    """Of two targets in one line the last would win without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Raises ArgumentError for the second one."""
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, "it is said twice")
+        setattr(namespace, self.dest, values)
+
+
+def _timeline(text: str) -> int:
+    try:
+        return read_timeline(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _add_targets(parser: argparse.ArgumentParser) -> None:
     target = parser.add_mutually_exclusive_group()
-    target.add_argument("--to", metavar="TIME", help="a time with its zone: '2026-11-28 14:02:00Z'")
-    target.add_argument("--to-lsn", metavar="LSN", help="a place in the WAL (default: just before it)")
-    target.add_argument("--to-xid", metavar="XID", help="a transaction")
-    target.add_argument("--to-name", metavar="NAME", help="a restore point")
+    target.add_argument(
+        "--to", metavar="TIME", action=_Once, help="a time with its zone: '2026-11-28 14:02:00Z'"
+    )
+    target.add_argument(
+        "--to-lsn", metavar="LSN", action=_Once, help="a place in the WAL (default: just before it)"
+    )
+    target.add_argument("--to-xid", metavar="XID", action=_Once, help="a transaction")
+    target.add_argument("--to-name", metavar="NAME", action=_Once, help="a restore point")
     target.add_argument("--to-immediate", action="store_true", help="the end of the base backup")
     target.add_argument("--to-latest", action="store_true", help="all that is archived, and was kept")
     side = parser.add_mutually_exclusive_group()
@@ -83,10 +111,13 @@ def _add_targets(parser: argparse.ArgumentParser) -> None:
     side.add_argument("--through", action="store_true", help="replay what stands at the target, too")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
-        "--into", metavar="VERSION/NAME|/PATH", help="a new cluster beside the old one, or a data directory"
+        "--into",
+        metavar="VERSION/NAME|/PATH",
+        action=_Once,
+        help="a new cluster beside the old one, or a data directory",
     )
     where.add_argument("--in-place", action="store_true", help="in its place: the old files are moved aside")
-    parser.add_argument("--timeline", metavar="NUMBER", type=int, help="the timeline (the server's)")
+    parser.add_argument("--timeline", metavar="NUMBER", type=_timeline, help="the timeline (the server's)")
     parser.add_argument("--backup", metavar="ID", default="", help="the base backup to begin with")
     parser.add_argument(
         "--identity",
@@ -101,7 +132,9 @@ def _add_phases(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", action="store_true", help=plan)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--apply", action="store_true", help="restore, replay, pause at the target, look")
-    what.add_argument("--step-to", metavar="TARGET", help="a later time, LSN, xid, name, or latest")
+    what.add_argument(
+        "--step-to", metavar="TARGET", action=_Once, help="a later time, LSN, xid, name, or latest"
+    )
     what.add_argument("--look-only", action="store_true", help="ask the paused server once more")
     what.add_argument("--dump", metavar="TABLE|database", help="write a part of the paused copy into a file")
     what.add_argument("--promote", action="store_true", help="go on to the end with what was recovered")

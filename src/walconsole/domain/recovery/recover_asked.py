@@ -65,7 +65,7 @@ def read_wish(words: Sequence[str]) -> RecoveryWish:
     for name, text in told:
         to, value = (_TARGETS[name], text) if name in _TARGETS else (to, value)
         inclusive = _SIDES.get(name, inclusive)
-    timeline = _timeline(last["--timeline"]) if "--timeline" in last else None
+    timeline = read_timeline(last["--timeline"]) if "--timeline" in last else None
     return RecoveryWish(
         read_target(to, value, inclusive=inclusive, timeline=timeline),
         read_into(last["--into"]) if "--into" in last else IN_PLACE,
@@ -102,9 +102,13 @@ def read_identity(text: str) -> str:
     return text
 
 
-def _timeline(text: str) -> int:
-    if not text.isdecimal() or len(text) > _LONGEST_TIMELINE or not int(text):
-        raise ValueError("name a timeline by its number, 1 or above")
+def read_timeline(text: str) -> int:
+    """A timeline's number. Raises ValueError with what is wrong."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > _LONGEST_TIMELINE or not int(text):
+        raise ValueError(
+            "name a timeline by its number, 1 or above; without --timeline it is the one that the server "
+            "wrote last"
+        )
     return int(text)
 
 

@@ -19,8 +19,17 @@ MOST_XID = 2**64 - 1
 LONGEST_NAME = 63
 """A restore point's name has MAXFNAMELEN - 1 bytes at most; pg_create_restore_point(text)."""
 _LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
-_NAMED = "name "
-_LIKE_A_TIME = re.compile(r"^[\d+-]|:|^(?:now|today|yesterday|tomorrow)\b|\bago$", re.IGNORECASE)
+_NAMED, _NUMBERED = "name ", "xid "
+_LIKE_A_TIME = re.compile(
+    r"^[\d+@-]|:|^(?:now|today|yesterday|tomorrow|epoch|infinity)\b|\bago$", re.IGNORECASE
+)
+_END_OF_ALL = re.compile(r"now|current|latest|\+?infinity", re.IGNORECASE)
+_IN_UTC = re.compile(r"\s*(?:UTC|GMT)", re.IGNORECASE)
+"""As a server's log has it behind a time, by default."""
+_EPOCH = re.compile(r"@?(\d{10})(?:\.\d+|\d{3})?", re.ASCII)
+"""Seconds since 1970, with a part of one or in milliseconds."""
+_ZONE_NAMED = re.compile(r"[A-Za-z]{3,}(?:/[A-Za-z_/]+)?$", re.ASCII)
+_SEGMENT = re.compile(r"[0-9A-Fa-f]{24}", re.ASCII)
 _DATED = re.compile(r"\d{4}-\d\d-\d\d")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,50}", re.ASCII)
 _FOLDER = re.compile(r"[-A-Za-z0-9/._+@,:]{3,200}", re.ASCII)
@@ -130,23 +139,42 @@ _WITH_SIDES = frozenset({RecoverTo.TIME, RecoverTo.LSN, RecoverTo.XID})
 
 
 def _time(text: str) -> str:
+    in_utc = _IN_UTC.search(text)
+    whole = f"{text[: in_utc.start()]}+00:00" if in_utc is not None and in_utc.end() == len(text) else text
     try:
-        told = datetime.fromisoformat(text)
+        told = datetime.fromisoformat(whole)
         at_us = round((told - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
         return time_value(max(at_us, 0))  # no server is older
     except (ValueError, TypeError, OverflowError):
-        raise ValueError("write a time with its zone, as '2026-11-28 14:02:00Z' or '… 15:02+01'") from None
+        raise ValueError(_how_to_write(text)) from None
+
+
+def _how_to_write(text: str) -> str:
+    """What is said of a time that is none, with what was probably meant."""
+    how = "write a time with its zone, as '2026-11-28 14:02:00Z' or '… 15:02+01'"
+    if _END_OF_ALL.fullmatch(text):
+        return f"{how}; all that is archived: --to-latest"
+    epoch = _EPOCH.fullmatch(text)
+    if epoch is not None:
+        return f"{how}; {epoch[1]} seconds since 1970 are '{time_text(int(epoch[1]))}'"
+    if _ZONE_NAMED.search(text):
+        return f"{how}; by its offset, for a zone's name has two such times when clocks are set back"
+    return how
 
 
 def _lsn(text: str) -> str:
     try:
         return format_lsn(parse_lsn(text))
     except ValueError:
-        raise ValueError("write a place in the WAL as 0/203A4D0") from None
+        of = f", not as a segment's name: {_OF_SEGMENT}" if _SEGMENT.fullmatch(text) else ""
+        raise ValueError(f"write a place in the WAL as 0/203A4D0{of}") from None
+
+
+_OF_SEGMENT = "`walconsole moment` tells places, and the archive screen (b, then /) where a segment begins"
 
 
 def _xid(text: str) -> str:
-    if not text.isdecimal() or len(text) > 20 or not 3 <= int(text) <= MOST_XID:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 20 or not 3 <= int(text) <= MOST_XID:
         raise ValueError("write a transaction's number as 1234, 3 or above")
     return str(int(text))
 
@@ -180,6 +208,14 @@ def read_step(text: str, *, inclusive: bool | None = None) -> RecoveryTarget:
         return read_target(RecoverTo.LATEST, inclusive=inclusive)
     if _LSN.fullmatch(value):
         return read_target(RecoverTo.LSN, value, inclusive=inclusive)
+    if value.startswith(_NUMBERED):
+        return read_target(RecoverTo.XID, value.removeprefix(_NUMBERED), inclusive=inclusive)
+    epoch = _EPOCH.fullmatch(value)
+    if epoch is not None:
+        told = f"of {epoch[1]} seconds since 1970 write '{time_text(int(epoch[1]))}'"
+        raise ValueError(f"{told}; of a transaction of that number: 'xid {value.lstrip('@')}'")
+    if _SEGMENT.fullmatch(value):
+        raise ValueError(f"write a place in the WAL as 0/203A4D0, not as a segment's name: {_OF_SEGMENT}")
     if value.isdecimal():
         return read_target(RecoverTo.XID, value, inclusive=inclusive)
     if _DATED.match(value):
