@@ -207,6 +207,11 @@ def test_up_to_the_hole_it_can_go() -> None:
         ({"fixed": "it is a link"}, IN_PLACE, "cannot be moved aside in one step: it is a link"),
         ({"cluster": None}, INTO, "none of Debian's"),
         ({"clusters": (ClusterName("15", "restored"),)}, INTO, "there is a cluster 15/restored"),
+        (
+            {"taken": "/srv/15/restored"},
+            INTO,
+            "15/restored cannot be made: /srv/15/restored is there already",
+        ),
         ({}, read_into("16/restored"), "starts with 15 alone"),
         ({"free_mib": 500}, INTO, "no room: /var/lib/postgresql/15 has 500 MiB free"),
         ({"databases_bytes": 90_000 * MIB}, INTO, "no room"),

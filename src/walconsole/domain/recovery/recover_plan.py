@@ -58,6 +58,7 @@ class RecoveryHost:
     that disk. `databases_bytes` is how large the databases are, `max_wal_bytes` the server's max_wal_size.
     `clusters` are the names that are taken. `fixed`: why the old data directory cannot be moved aside by the
     cluster's owner, empty where it can; `crowded`: why nothing can be made where the recovered one shall lie.
+    `taken` is what lies already where a new cluster of Debian's shall have its data or its configuration.
     `called` is how another tool that archives is called on production's host, None: not known;
     `has_pgbackrest`: that program is there. `archive` is the copy to name in another tool's commands, None:
     not known. `elsewhere` is the host where that is not production's (`root@spare`): of the old cluster
@@ -81,6 +82,7 @@ class RecoveryHost:
     clusters: tuple[ClusterName, ...] = ()
     fixed: str = ""
     crowded: str = ""
+    taken: str = ""
     in_recovery: bool = False
     tablespaces: int = 0
     called: OwnRestore | None = None
@@ -306,6 +308,11 @@ def _name_refused(name: ClusterName, host: RecoveryHost) -> Iterator[Concern]:
         )
     if name in host.clusters:
         yield Concern(f"there is a cluster {name} on this host", "choose another name")
+    elif host.taken:
+        yield Concern(
+            f"{name} cannot be made: {host.taken} is there already",
+            f"choose another name: --into {name.version}/{name.name}2; or move that folder aside",
+        )
 
 
 def _refused_there(place: RecoveryPlace, host: RecoveryHost) -> Iterator[Concern]:

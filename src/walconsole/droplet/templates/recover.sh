@@ -414,6 +414,7 @@ promote() {
     esac
     # without that file it was opened by an earlier call, which was killed
     if [ -e "$data/standby.signal" ]; then
+        must_be_free
         server=$(server_of)
         is=''
         [ -z "$server" ] || is=$(drill_ask "SELECT pg_is_in_recovery()") || is=''
@@ -428,6 +429,18 @@ promote() {
     timeline_now=$("$bin/pg_controldata" "$data" | sed -n "s/^Latest checkpoint's TimeLineID: *//p")
     reach promoted
     end 0 "it is promoted onto timeline ${timeline_now:-n/a}, and stopped: it archives nothing yet"
+}
+
+# must_be_free: its place, before what cannot be undone: somebody may have made it since it was planned.
+must_be_free() {
+    case $into in
+        '') at=$old.before-$id ;;
+        /*) at=$into ;;
+        *) at=${work%/*}/${into#*/} ;;
+    esac
+    if [ -e "$at" ] || [ -L "$at" ]; then
+        end 2 "$at is there already: move it aside, and run it again; nothing is opened yet"
+    fi
 }
 
 # start_again: its server is not there any more, or has a target that it did not reach, with which it would not open. What is

@@ -1,6 +1,6 @@
 """What the host is asked before a recovery: the old cluster, room beside it, names that are taken."""
 
-from shlex import quote
+from shlex import join, quote
 
 from walconsole.domain.archivers.own_restore import OwnRestore, OwnTool
 from walconsole.domain.profile import ClusterName
@@ -12,6 +12,9 @@ from walconsole.provision.droplet.commands import os_user, programs, psql, statu
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.site import Site
 
+_CONFIG_PARTS = 3
+"""VERSION/NAME/postgresql.conf, below the folder of all configurations."""
+
 _SQL = """SELECT sum(pg_database_size(oid))::bigint, pg_size_bytes(current_setting('max_wal_size'))
 FROM pg_database"""
 
@@ -22,6 +25,9 @@ while [ ! -d "$at" ]; do at=${{at%/*}}; at=${{at:-/}}; done
 df -Pk -- "$at" | awk 'NR == 2 {{ print "free", int($4 / 1024) }}'
 echo "parent $(stat -c %U -- "$parent" 2>/dev/null)"
 [ "$place" = "$data" ] || [ ! -e "$place" ] || echo 'taken it is there already'
+for each in {new}; do
+    if [ -e "$each" ] || [ -L "$each" ]; then echo "new $each"; fi
+done
 [ ! -L "$data" ] || echo 'fixed it is a link'
 if [ -d "$data" ] && [ "$(stat -c %d -- "$data")" != "$(stat -c %d -- "${{data%/*}}/")" ]; then
     echo 'fixed it is a file system of its own'
@@ -50,7 +56,13 @@ async def look_at_host(site: Site, place: RecoveryPlace, called: OwnRestore) -> 
     if not lies:
         return RecoveryHost("", None, False, None)
     program = f"{called.folder if called.tool is OwnTool.PGBACKREST else ''}pgbackrest"
-    script = _LOOK.format(data=quote(data), place=quote(lies), path=programs(site), pgbackrest=quote(program))
+    script = _LOOK.format(
+        data=quote(data),
+        place=quote(lies),
+        new=join(_made_of(place, data, survey)),
+        path=programs(site),
+        pgbackrest=quote(program),
+    )
     status, said = await status_of(site, script)
     if status != 0 and not said:
         raise ProvisionError("looking at the host", f"exit status {status}")
@@ -76,6 +88,7 @@ async def look_at_host(site: Site, place: RecoveryPlace, called: OwnRestore) -> 
         clusters,
         fixed=by_key.get("fixed", ""),
         crowded=crowded,
+        taken=safe(by_key.get("new", "")),
         in_recovery=server is not None and server.in_recovery,
         archive=site.profile.primary,
         called=called,
@@ -84,6 +97,19 @@ async def look_at_host(site: Site, place: RecoveryPlace, called: OwnRestore) -> 
         tablespaces=int(by_key.get("tablespaces", "0") or 0),
         unarchived=int(by_key.get("unarchived", "0") or 0),
     )
+
+
+def _made_of(place: RecoveryPlace, data: str, survey: Survey) -> tuple[str, ...]:
+    """The folders that a new cluster of Debian's is made of: what is left of an older one of that name is in
+    no list of clusters, and would be found when the old server is stopped already.
+    """
+    if place.cluster is None:
+        return ()
+    config = survey.cluster.config_file if survey.cluster is not None else None
+    its = [f"{data.rpartition('/')[0]}/{place.cluster.name}"]
+    if config and config.count("/") > _CONFIG_PARTS:
+        its.append(f"{config.rsplit('/', _CONFIG_PARTS)[0]}/{place.cluster.version}/{place.cluster.name}")
+    return tuple(its)
 
 
 def data_of(survey: Survey) -> str:
