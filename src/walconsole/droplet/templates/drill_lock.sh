@@ -34,13 +34,31 @@ read_lock() {
 
 nonce_in() { printf '%s' "$1" | sed -n 's/.*"nonce": *"\([0-9a-f]\{32\}\)".*/\1/p' | head -n 1; }
 
+# words_in NAME TEXT: what a lock says of it.
+words_in() { printf '%s' "$2" | sed -n 's/.*"'"$1"'": *"\([^"]*\)".*/\1/p' | head -n 1; }
+
+# gives_way: whether `lying` is a drill's, before which a recovery goes, dead or alive: this lock keeps what the drill reads as
+# well, and the drill ends when it next looks at its own.
+gives_way() { [ "$purpose" = 'a recovery' ] && [ "$(words_in purpose "$1")" = 'a restore drill' ]; }
+
 # is_held: whether `lying` is another's that may live. One that cannot be read holds until somebody takes it away.
 is_held() {
     [ -n "$lying" ] || return 1
     [ "$(nonce_in "$lying")" != "$dead_nonce" ] || return 1
+    ! gives_way "$lying" || return 1
     until=$(printf '%s' "$lying" | sed -n 's/.*"until": *\([0-9]\{1,12\}\)[.,} ].*/\1/p' | head -n 1)
     [ -n "$until" ] || return 0
     [ "$until" -gt "$(date +%s)" ]
+}
+
+# who_holds: `lying` in words: what for, who, and until when, where it can be read.
+who_holds() {
+    owner=$(words_in owner "$lying") what=$(words_in purpose "$lying")
+    if [ -z "$owner" ] || [ -z "$what" ] || [ -z "$until" ] || ! ends=$(date -u -d "@$until" +%H:%M:%SZ 2>/dev/null); then
+        plain "$lying"
+        return
+    fi
+    plain "$what by $owner holds it, until $ends at the latest where that one does not live any more"
 }
 
 # take_lock: in every copy, read back; of two who write at once the last one has it.
@@ -49,7 +67,8 @@ take_lock() {
     dead_nonce=${dead_nonce:-none}
     for role in $(each_copy); do
         read_lock "$role" || end 1 "$undone: $why"
-        ! is_held || end 3 "$undone: $(target_of "$role") is locked: $(plain "$lying")"
+        ! gives_way "$lying" || say "a restore drill has the lock of $(target_of "$role"): it gives way, and ends by itself within 5 min where it runs"
+        ! is_held || end 3 "$undone: $(target_of "$role") is locked: $(who_holds)"
     done
     nonce=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     echo "$nonce" >"$state/nonce" || end 1 "$undone: $state cannot be written (is the disk full?)"
@@ -74,8 +93,8 @@ write_lock() {
 hold_lock() {
     [ $(($(date +%s) - renewed)) -ge 300 ] || return 0
     for role in $(each_copy); do
-        if read_lock "$role" && [ -n "$lying" ] && [ "$(nonce_in "$lying")" != "$nonce" ]; then
-            end 3 "$undone to its end: another took the lock in $(target_of "$role")"
+        if read_lock "$role" && [ -n "$lying" ] && [ "$(nonce_in "$lying")" != "$nonce" ] && ! gives_way "$lying"; then
+            end 3 "$undone to its end: another took the lock in $(target_of "$role"): $(words_in purpose "$lying") by $(plain "$(words_in owner "$lying")")"
         fi
         write_lock "$role" || say "the lock in $(target_of "$role") cannot be renewed: $(reason $? "$answer")"
     done
