@@ -1,6 +1,8 @@
 """The base backup unpacked beside the old files, and its WAL replayed to a pause at the target."""
 
+import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from walconsole.domain.recovery.recover_state import READABLE, RecoveryPhase, RecoveryState
 from walconsole.domain.recovery.recover_target import (
@@ -10,8 +12,18 @@ from walconsole.domain.recovery.recover_target import (
     is_earlier,
     on_timeline,
 )
+from walconsole.domain.recovery.target_judgement import Concern, Trap
 from walconsole.errors import ProvisionError
-from walconsole.provision.engine.model import Check, CheckState, Event, Plan, Proved, Risk
+from walconsole.provision.engine.model import (
+    Check,
+    CheckState,
+    Event,
+    Fact,
+    FactState,
+    Plan,
+    Proved,
+    Risk,
+)
 from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.recovering.recovery import Recovery, target_words
 
@@ -19,6 +31,10 @@ _BEFORE_RESTORE = frozenset({RecoveryPhase.NONE, RecoveryPhase.RESTORING})
 _AFTER_PAUSE = frozenset(
     {RecoveryPhase.PROMOTING, RecoveryPhase.PROMOTED, RecoveryPhase.TAKEN_OVER, RecoveryPhase.DONE}
 )
+_NOWHERE = frozenset({Trap.AFTER_ARCHIVE, Trap.AFTER_LAST_COMMIT, Trap.NOT_PLACED, Trap.SILENT_HOLE})
+"""Why the replay does not come to a target: none of these is about the restore that was made."""
+_AS_STEP = re.compile(r"--to-(?:lsn )?([^ ;,]+)(?: --before)?")
+"""How a remedy names a target for a recovery that begins."""
 STAYS = "walconsole recover --give-up ends it; its folder stays until you remove it"
 
 
@@ -98,6 +114,7 @@ class ReplayToTarget(NotUndone):
 
     def __init__(self, recovery: Recovery, further: RecoveryTarget | None = None) -> None:
         self._recovery, self._further = recovery, further
+        self._ahead: Check | None = None
 
     async def check(self) -> Check:
         """DONE where it stands at that very target; BLOCKED for one that lies before it."""
@@ -119,7 +136,31 @@ class ReplayToTarget(NotUndone):
             return Check(CheckState.BLOCKED, why, remedy="--give-up, then begin anew with the earlier target")
         if state.readable and state.target == target:
             return Check(CheckState.DONE, f"it stands: {target.how}, at {state.lsn}")
+        if self._further is not None and state.readable and target.to is not RecoverTo.LATEST:
+            if self._ahead is None:
+                self._ahead = await self._lies_ahead(state, target)
+            return self._ahead
         return Check(CheckState.NEEDED, f"{target.how} is to be replayed to")
+
+    async def _lies_ahead(self, state: RecoveryState, target: RecoveryTarget) -> Check:
+        """A later target that is nowhere would take the copy to the end of all WAL, and nothing leads back:
+        it is judged as a first one is.
+        """
+        wish = await self._recovery.wish()
+        try:
+            plan = await self._recovery.planned(replace(wish, target=target, backup=state.backup))
+            refused = next((each for each in plan.refusals if each.trap in _NOWHERE), None)
+            risked = [each for each in plan.warnings if each.trap in _NOWHERE]
+        except ProvisionError as error:
+            refused, risked = None, [Concern(f"whether it can be reached is not known: {error}")]
+        if refused is not None:
+            why = f"{target.how} cannot be reached: {refused.text}; it stays where it stands, at {state.lsn}"
+            return Check(CheckState.BLOCKED, why, remedy=_AS_STEP.sub(r"--step-to \1", refused.remedy))
+        facts = [Fact("note", each.text, FactState.WARNING, each.remedy) for each in risked]
+        if risked:
+            text = "where it is not met, all that can be had is replayed, and only a new restore leads back"
+            facts.append(Fact("note", text, FactState.WARNING))
+        return Check(CheckState.NEEDED, f"{target.how} is to be replayed to", tuple(facts))
 
     async def plan(self) -> Plan:
         """The command."""
