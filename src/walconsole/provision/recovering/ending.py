@@ -196,15 +196,21 @@ class TakeOver:
         said = await psql(
             site,
             "SELECT current_setting('data_directory'), pg_is_in_recovery(), current_setting('archive_mode'),"
-            " current_setting('synchronous_standby_names')",
+            " current_setting('synchronous_standby_names'), (SELECT count(*) FROM pg_prepared_xacts)",
         )
-        directory, recovering, archiving, waits_for = (*said.split("\t"), "", "", "")[:4]
+        directory, recovering, archiving, waits_for, prepared = (*said.split("\t"), "", "", "", "")[:5]
         if directory.rstrip("/") != state.tree or recovering != "f":
             raise ProvisionError(
                 "asking the recovered server", f"it says {directory}, in recovery: {recovering}"
             )
         yield Proved(f"it runs in {directory}, takes writes, archive_mode is {archiving}")
         yield Printed(await self._told(state, site))
+        if prepared.strip() not in ("", "0"):
+            yield Printed(
+                f"STILL OPEN, as at the target: {prepared.strip()} prepared, which pg_prepared_xacts lists: "
+                "what is locked by it stays so until it is ended, as whoever prepared it decides, by COMMIT "
+                "PREPARED or ROLLBACK PREPARED"
+            )
         if waits_for.strip():
             yield Printed(
                 "EVERY COMMIT WAITS for standbys that are not there yet (synchronous_standby_names = "

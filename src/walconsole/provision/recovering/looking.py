@@ -26,7 +26,16 @@ from walconsole.provision.recovering.recovery import Recovery
 
 MOST_ROWS = 40
 _NO_TIME = re.compile(r"(?:ERROR|FATAL): +(55P03|57014):")
-_FAR = "SELECT pg_last_wal_replay_lsn(), pg_last_xact_replay_timestamp()"
+_UNLOGGED = re.compile(r"ERROR: +0A000: .*\bunlogged\b")
+_NOT_A_LOOK = re.compile(
+    r"\bpg_(?:promote|wal_replay_(?:resume|pause)|reload_conf)\s*\(|\bcopy\b.*\bto\s+(?:program\b|'|\$|e')|"
+    r"^\s*\\(?![dlz])",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What a read-only transaction lets pass: what moves or opens the copy, writes a file, runs a program; and
+psql's own commands but for those that describe.
+"""
+_FAR = "SELECT pg_last_wal_replay_lsn(), pg_is_in_recovery(), pg_last_xact_replay_timestamp()"
 _LARGEST = """SELECT c.oid::regclass, CASE WHEN never THEN 'rows not known: never analysed'
     ELSE reltuples::bigint || ' rows, ' || pg_size_pretty(relpages::bigint * 8192) END
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace,
@@ -34,6 +43,14 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace,
         OR relpages = 0 AND current_setting('server_version_num')::int < 140000) AS analysed (never)
 WHERE relkind IN ('r', 'm') AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_toast'
 ORDER BY relpages DESC, 1 LIMIT 10"""
+_NO_QUESTION = (
+    "not asked: that does more than look, at the copy or at its host. On to a later target: --step-to (on "
+    "the screen T); to open it: --promote (x); into a file: --dump (e)"
+)
+_IS_UNLOGGED = (
+    "an UNLOGGED table is in it: no base backup and no WAL holds the rows of one, and it is empty when the "
+    "copy is opened"
+)
 _LOCKED = "it is locked by what is being replayed (a DROP or ALTER not committed yet), or it took too long"
 
 
@@ -92,6 +109,7 @@ class LookBefore(NotUndone):
         if state.not_reached:
             how = state.target.how if state.target is not None else "the target"
             why = f"{how} was not reached: all that could be had is replayed, up to {state.lsn}"
+            why += await self._but_has_ended(state)
             remedy = "--promote opens what there is; --step-to another target, or --give-up"
             raise ProvisionError(
                 "recovering to the target", f"{why}, the last commit of {state.reached}", remedy
@@ -99,6 +117,18 @@ class LookBefore(NotUndone):
         yield Proved(
             "nothing was changed by looking; next: --dump, --promote, --step-to or --give-up"
             " (Esc, then on the recovery's screen e, x, T, u)"
+        )
+
+    async def _but_has_ended(self, state: RecoveryState) -> str:
+        """Of a transaction that the copy knows, and that was no target: why not."""
+        if state.target is None or state.target.xid is None or not state.readable:
+            return ""
+        status, said = await self._recovery.ask_copy(f"SELECT pg_xact_status('{state.target.value}')")
+        if status != 0 or said.strip() not in ("committed", "aborted"):
+            return ""
+        return (
+            f" (it is {said.strip()} there: it ended before the base backup had stopped, or is a part of "
+            "another one, of a SAVEPOINT or an exception block, and that one's number is a target)"
         )
 
 
@@ -111,7 +141,13 @@ async def look(recovery: Recovery) -> RecoveryLook:
             safe(said.strip()[:300]),
             "run it again: it starts the server anew",
         )
-    lsn, _, reached = said.strip().partition(" | ")
+    lsn, still, reached = (*said.strip("\n").split(" | "), "", "")[:3]
+    if still != "t":
+        raise ProvisionError(
+            "asking the recovery's server",
+            "somebody opened it: it is in recovery no more, and takes writes",
+            "--give-up and begin anew; or, where that was meant, --promote goes on from there",
+        )
     wish = await recovery.wish()
     counts = [f"SELECT count(*) FROM {table}" for table in wish.tables]  # noqa: S608  # the operator's own
     asked = [*counts, *wish.looks]
@@ -120,7 +156,9 @@ async def look(recovery: Recovery) -> RecoveryLook:
 
 
 async def see(recovery: Recovery, sql: str, database: str = "") -> Seen:
-    """One statement's answer. Its own errors are an answer, too."""
+    """One statement's answer. Its own errors are an answer, too; what does more than look is not asked."""
+    if _NOT_A_LOOK.search(sql):
+        return Seen(safe(" ".join(sql.split()))[:200], fault=_NO_QUESTION)
     status, said = await recovery.ask_copy(sql, database=database)
     lines = [safe(line)[:400] for line in said.splitlines() if line.strip()]
     shown = "the largest tables, by the last ANALYZE"
@@ -128,6 +166,8 @@ async def see(recovery: Recovery, sql: str, database: str = "") -> Seen:
         shown = safe(" ".join(sql.split()))[:200]
     if status == 0:
         return Seen(shown, tuple(lines[:MOST_ROWS]), len(lines) > MOST_ROWS)
+    if _UNLOGGED.search(said):
+        return Seen(shown, fault=_IS_UNLOGGED)
     locked = _NO_TIME.search(said) is not None
     return Seen(shown, locked=locked, fault=_LOCKED if locked else "; ".join(lines[:2]))
 
@@ -200,6 +240,12 @@ class DumpPart(NotUndone):
         state = await self._recovery.state()
         script = f"pg_restore -l -- {quote(self._file(state))} | grep -c 'TABLE DATA'"
         status, said = await status_of(self._site, script, user=os_user(self._site))
+        if said.strip() == "0":
+            why = (
+                f"{self._what}: it holds no rows; a view has none, a partitioned table's are in its "
+                "partitions, and those of an UNLOGGED table are in no backup"
+            )
+            raise ProvisionError("reading the dump", why, "look what it is: --look '\\d+ TABLE'")
         if status != 0 or not said.strip().isdigit():
             raise ProvisionError(
                 "reading the dump", safe(said.strip()[:200]) or "it holds no table", "see the file"
