@@ -8,6 +8,7 @@ from walconsole.domain.recovery.recover_target import RecoveryTarget
 from walconsole.provision.engine.model import Step
 from walconsole.provision.engine.site import Site
 from walconsole.provision.recovering.catalogue import back, dumping, further, looking, onwards, to_the_pause
+from walconsole.provision.recovering.choosing import ChooseBackup
 from walconsole.provision.recovering.recovery import Recovery
 
 
@@ -52,4 +53,7 @@ async def recover_steps(site: Site, asked: RecoverAsked) -> tuple[Step, ...]:
         case Part.BACK:
             return back(recovery)
         case _:
+            state = await recovery.state() if asked.wish is None else None
+            if state is not None and not state.is_open:
+                return (ChooseBackup(recovery),)  # what there was is told of, and not begun again
             return to_the_pause(recovery)

@@ -6,7 +6,7 @@ from shlex import join, quote
 
 from walconsole.domain.recovery.backups import Writer
 from walconsole.domain.recovery.recover_plan import RecoveryWish, plan_lines
-from walconsole.domain.recovery.recover_state import RecoveryState
+from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
 from walconsole.domain.recovery.recover_target import on_timeline
 from walconsole.domain.recovery.target_judgement import Concern
 from walconsole.droplet.files import DropletFile
@@ -66,6 +66,8 @@ class ChooseBackup(NotUndone):
         state = await self._recovery.state()
         if state.is_open:
             return await self._begun(state)
+        if self._recovery.asks_where and state.phase is not RecoveryPhase.NONE:
+            return _ended(state)
         plan = await self._recovery.plan()
         facts = tuple(Fact(label, text) for label, text in plan_lines(plan))
         facts += tuple(_fact(each, FactState.WARNING) for each in plan.warnings)
@@ -113,6 +115,15 @@ class ChooseBackup(NotUndone):
     async def verify(self) -> AsyncIterator[Event]:
         """Nothing."""
         yield Proved("it can be tried")
+
+
+def _ended(state: RecoveryState) -> Check:
+    """Nobody said where to: what was once wished for is not begun again."""
+    how = "is done" if state.phase is RecoveryPhase.DONE else "was given up"
+    target = "n/a" if state.target is None else state.target.how
+    facts = (Fact("target", target), Fact("lies in", state.tree or state.work or "n/a"))
+    told = f"the recovery {state.id} {state.where} {how}; none goes on, and another takes --to and --into"
+    return Check(CheckState.DONE, told, facts)
 
 
 def _fact(concern: Concern, state: FactState) -> Fact:

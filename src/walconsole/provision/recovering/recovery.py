@@ -83,6 +83,11 @@ class Recovery:
         self._own: Site | None = None
 
     @property
+    def asks_where(self) -> bool:
+        """Whether nobody said where to: what was begun is gone on with, or told of."""
+        return self._asked is None
+
+    @property
     def may_stop_old(self) -> bool:
         """Whether the old server is stopped before anything is restored: known once it is told where."""
         return self.site.production is None and (self._asked is None or self._asked.place.in_place)
