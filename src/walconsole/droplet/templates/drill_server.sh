@@ -183,7 +183,7 @@ judge_room() {
 # judge_log: why the server ended by itself, in the failure modes' words.
 judge_log() {
     # but for what it told the drill itself, which asked before it could answer
-    last_words=$(plain "$(grep -E 'FATAL|PANIC|ERROR' "$place/log" | grep -v 'FATAL:  the database system is ' | tail -n 2 | sed 's/^[^A-Z]*//')")
+    last_words=$(plain "$(grep -E 'FATAL|PANIC|ERROR' "$place/log" | grep -v 'FATAL:  the database system is ' | tail -n 2 | sed -E 's/^.* (FATAL|PANIC|ERROR): +/\1: /')")
     newest=$(sed -n 's/.*restored log file "\([0-9A-F]\{24\}\)".*/\1/p' "$place/log" | tail -n 1)
     following=$(next_segment "$newest")
     if grep -q 'No space left on device' "$place/log"; then
@@ -193,6 +193,13 @@ judge_log() {
     elif grep -E 'FATAL|PANIC|LOG' "$place/log" | grep -qE 'has (wrong ownership|invalid permissions)|: Permission denied'; then
         verdict cannot wrong-modes "$its_server may not read what was restored, by its owner or its modes: $(plain "$(grep -E \
             'has (wrong ownership|invalid permissions)|: Permission denied' "$place/log" | tail -n 1 | sed 's/^[^A-Z]*//')")"
+    elif grep -qE 'WAL was generated with .?wal_level.?=.?minimal|hot standby is not possible because .*wal_level' "$place/log"; then
+        from=$(sed -n 's|.*WAL redo at \([0-9A-F]*/[0-9A-F]*\) for XLOG/PARAMETER_CHANGE.*|\1|p' "$place/log" | tail -n 1)
+        # from then on its control file says so, too: no server starts on it again, and none tells the place
+        if [ -n "$from" ]; then echo "$from" >"$place/minimal"; else from=$(cat "$place/minimal" 2>/dev/null); fi
+        verdict failed not-consistent "from ${from:-some place} on the server that wrote the WAL ran with wal_level = minimal: nothing \
+after that can be replayed from $backup. A new recovery leads up to there (--give-up ends one that goes on; --to-lsn ${from:-LSN} \
+--before), one from a base backup of afterwards further"
     elif grep -q 'could not access file' "$place/log"; then
         verdict failed missing-library "a library that the server loads is not here: $last_words"
     elif grep -q 'WAL file is from different database system' "$place/log"; then
