@@ -319,6 +319,19 @@ def test_a_query_without_a_row(drills: Drills) -> None:
     drills.assert_nothing_left()
 
 
+@pytest.mark.long
+def test_a_query_that_no_drill_can_ask_is_no_fault_of_the_archive(drills: Drills) -> None:
+    wrong = ("SELECT 1", "INSERT INTO kept VALUES (1)", "SELEC 1")
+    ended = drills.run(drills.render(with_queries(*wrong), "drill-odd-queries"))
+    assert ended.status == 0, ended.stderr
+    told = drills.result
+    assert (told["outcome"], told["level"]) == ("proved", 3), "the queries' level is not proved"
+    assert "the 2. one cannot be asked of what is paused" in told["notes"]
+    assert "the 3. one cannot be asked of what is paused" in told["notes"]
+    assert "syntax error" in told["notes"]
+    drills.assert_nothing_left()
+
+
 # -- Nobody's fault, or this host's.
 
 

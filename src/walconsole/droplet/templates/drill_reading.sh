@@ -9,6 +9,7 @@ reading() {
 drill_psql() { psql -XAtq -F '|' -h "$sockets" -p "$drill_port" -U @DATABASE_USER@ -w "$@"; }
 
 no_time='ERROR:  (55P03|57014): '    # lock_not_available, query_canceled
+no_look='ERROR:  (25006|42601|0A000): '    # read_only_sql_transaction, syntax_error, feature_not_supported
 
 # For each relation a statement that reads all of it: the catalogue, the largest tables, some others.
 relations_sql="
@@ -89,7 +90,7 @@ read_database() {
 # ask_queries: the operator's own; each must give a row.
 ask_queries() {
     reading ''
-    asked=0 locked_out=''
+    asked=0 locked_out=''    # yes: one of them had no answer, which tells nothing of what was restored
 @QUERIES@
     echo "$asked" >"$temp/query_count"
     [ "$asked" = 0 ] || [ -n "$locked_out" ] || echo 4 >"$temp/level"
@@ -105,6 +106,13 @@ query() {
             locked_out=yes
             echo "drill_queries, the ${asked}. one was locked out by what is being replayed, or took longer than $statement_s s" \
                 >>"$temp/notes"
+            return
+        fi
+        # it would have been refused wherever it was asked so
+        if grep -qE "$no_look" "$temp/said.query"; then
+            locked_out=yes
+            echo "drill_queries, the ${asked}. one cannot be asked of what is paused, and is to be written otherwise: \
+$(plain "$(head -n 1 "$temp/said.query")")" >>"$temp/notes"
             return
         fi
         unreadable "$query_ended" query "drill_queries, the ${asked}. one: $(plain "$(head -n 1 "$temp/said.query")")"
