@@ -1,7 +1,10 @@
 """What a tired operator tries, by the program: it is refused before it costs anything, or told in words."""
 
+import asyncio
 import re
 import secrets
+import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -153,6 +156,34 @@ async def it_is_opened_where_there_is_room_for_it(stage: Stage, program: Program
     assert (code, "STILL OPEN, as at the target: 1 prepared" in said) == (0, True), said
     code, said = await program.run()
     assert (code, "is done; none goes on" in said) == (0, True), said
+
+
+async def test_given_up_while_it_is_brought_the_old_server_is_back_at_once(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """A restore may take hours: who stopped the old server by mistake does not wait for its end."""
+    cluster, program = stage.cluster, Program(stage, tmp_path)
+    cluster.sql("CREATE TABLE orders AS SELECT generate_series(1, 10) AS n")
+    wait_archived(cluster, [fill_segment(cluster)])
+    slow = Path(stage.profile.paths.root) / "usr/local/bin/rclone"
+    slow.write_text('#!/bin/sh\ncase "$*" in *base.tar.zst*) sleep 600 ;; esac\nexec /usr/bin/rclone "$@"\n')
+    slow.chmod(0o755)
+    console = await program.begin("--to-latest", "--in-place", "--apply", *program.confirm)
+    status = Path(names_of(stage.profile).recover_state) / "status.json"
+    await asyncio.to_thread(
+        wait_until, lambda: status.exists() and '"fetching"' in status.read_text(), "it is brought", 120
+    )
+    console.send_signal(signal.SIGINT)
+    said = (await console.communicate())[0].decode()
+    assert console.returncode not in (0, None), said
+    assert not cluster.running
+    began = time.monotonic()
+    code, said = await program.run("--give-up", *program.confirm)
+    assert (code, "a phase of it is under way, and is ended" in said) == (0, True), said
+    assert time.monotonic() - began < 60
+    assert cluster.sql("SELECT count(*) FROM orders") == [(10,)]
+    script = names_of(stage.profile).recover
+    assert cluster.run(["sh", "-c", f"pgrep -f '[/]{script[1:]} ' || true"]) == "", "nothing of it runs"
 
 
 def of_copy(stage: Stage, sql: str) -> str:

@@ -25,7 +25,7 @@ from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
 from walconsole.provision.recovering.control import OldServer, runs_in, start_of_new
 from walconsole.provision.recovering.not_up import not_up
-from walconsole.provision.recovering.recovery import IN_FORCE, Recovery, site_of
+from walconsole.provision.recovering.recovery import BEFORE_PROMOTION, IN_FORCE, Recovery, site_of
 
 _UP_WITHIN_S = 120.0
 _PROMOTABLE = frozenset({RecoveryPhase.PAUSED, RecoveryPhase.ENDED, RecoveryPhase.PROMOTING})
@@ -358,16 +358,22 @@ class GiveUp(NotUndone):
         commands = [self._recovery.command("stop")]
         if state.stopped_old and not old.runs and old.start is not None:
             commands.append(old.start)
+        notes = [f"what was recovered stays; to remove it: {_removal(state)}"]
+        if state.running and state.phase in BEFORE_PROMOTION:
+            notes.insert(0, "a phase of it is under way, and is ended first")
         return Plan(
             "give the recovery up" + (", and start the old server again" if len(commands) > 1 else ""),
             commands=tuple(commands),
-            notes=(f"what was recovered stays; to remove it: {_removal(state)}",),
+            notes=tuple(notes),
             undo="begin it again",
         )
 
     async def apply(self) -> AsyncIterator[Event]:
         """Raises ProvisionError."""
         state = await self._recovery.state()
+        if state.phase in BEFORE_PROMOTION:  # to its end it might take hours, with the old server stopped
+            async for event in self._recovery.end_phase():
+                yield event
         async for event in self._recovery.run("stop"):
             yield event
         if state.stopped_old:

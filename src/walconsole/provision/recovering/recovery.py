@@ -34,6 +34,16 @@ from walconsole.provision.steps.drill_command import key_fault
 from walconsole.provision.steps.drill_look import last_good
 
 IN_FORCE = frozenset({RecoveryPhase.TAKEN_OVER, RecoveryPhase.DONE})
+BEFORE_PROMOTION = frozenset(
+    {
+        RecoveryPhase.RESTORING,
+        RecoveryPhase.RESTORED,
+        RecoveryPhase.REPLAYING,
+        RecoveryPhase.PAUSED,
+        RecoveryPhase.ENDED,
+    }
+)
+"""In which a phase that is under way can be ended anywhere: all that it writes lies in the recovery's folder."""
 _BLOCKED = frozenset({2, 3, 6})
 _PORT_DIGITS = 6
 _PHASES = {**DOING, "starting": "it looks where it stands", "keeping": "the old server's last WAL is kept"}
@@ -242,6 +252,16 @@ printf '\\001'
         self._must_be_good(words[0], run.outcome)
         if run.outcome is not None:
             yield Printed(run.outcome.message)
+
+    async def end_phase(self) -> AsyncIterator[Event]:
+        """One that is under way is ended, where there is one. Raises ProvisionError where it goes on."""
+        run = RecoverRun(self.site)
+        if (await run.look()).running is None:
+            return
+        yield Printed("a phase of it is under way, and is ended")
+        await run.end()
+        if (await run.look()).running is not None:
+            raise ProvisionError("ending a phase of the recovery", "it goes on", "run this step again")
 
     def _must_be_good(self, verb: str, outcome: DrillStatus | None) -> None:
         tried = f"recovering ({verb})"
