@@ -284,7 +284,11 @@ def _place_refused(place: RecoveryPlace, host: RecoveryHost) -> Iterator[Concern
             "choose a place below a folder of the cluster owner's, or recover by hand: docs/recovery.md",
         )
     if host.in_recovery:
-        yield Concern("this server is a standby", "recover on the primary's host, and make the standby anew")
+        yield Concern(
+            "this server is a standby",
+            "recover on the primary's host, and make the standby anew; where that host is gone, promote this "
+            "one for what it has, or recover on a third: --on",
+        )
     if place.in_place and host.fixed:
         yield Concern(
             f"{host.data} cannot be moved aside in one step: {host.fixed}",

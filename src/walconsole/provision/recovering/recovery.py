@@ -43,7 +43,7 @@ BEFORE_PROMOTION = frozenset(
         RecoveryPhase.ENDED,
     }
 )
-"""In which a phase that is under way can be ended anywhere: all that it writes lies in the recovery's folder."""
+"""In which a phase that is under way can be ended anywhere: what it writes lies in the recovery's folder."""
 _BLOCKED = frozenset({2, 3, 6})
 _PORT_DIGITS = 6
 _PHASES = {**DOING, "starting": "it looks where it stands", "keeping": "the old server's last WAL is kept"}
