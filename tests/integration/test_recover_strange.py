@@ -16,8 +16,9 @@ from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
 from tests.integration.recover_parts import Program, text_of
 from tests.integration.test_recover_script import Recoveries, beside
+from tests.integration.test_recover_unfit import whole_installation
 from tests.servers.archived import fill_segment, wait_archived
-from tests.servers.fixtures import or_skip
+from tests.servers.fixtures import MakePostgres, or_skip
 from tests.servers.ports import wait_until
 from tests.servers.postgres import PostgresServer, system_bin_dir
 from tests.servers.reaper import Ward
@@ -177,6 +178,8 @@ async def test_given_up_while_it_is_brought_the_old_server_is_back_at_once(
     said = (await console.communicate())[0].decode()
     assert console.returncode not in (0, None), said
     assert not cluster.running
+    code, said = await program.run()
+    assert (code, "its script is at it now -> run it again: it is followed" in said) == (0, True), said
     began = time.monotonic()
     code, said = await program.run("--give-up", *program.confirm)
     assert (code, "a phase of it is under way, and is ended" in said) == (0, True), said
@@ -205,6 +208,20 @@ def recoveries(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) ->
 
 def test_where_wal_level_was_minimal_for_a_while_it_goes_up_to_there(recoveries: Recoveries) -> None:
     """For an import, say: no segment is missing, and no server replays it."""
+    it_goes_up_to_there(recoveries)
+
+
+def test_so_it_is_with_an_older_server(
+    make_postgres: MakePostgres, rgw: RadosGateway, rgw_dr: RadosGateway
+) -> None:
+    """PostgreSQL 13 says it in other words."""
+    server = make_postgres(release=13, wal_segment_mib=1, start=False)
+    server.bin_dir = whole_installation(server)
+    with beside(server, rgw, rgw_dr) as recoveries:
+        it_goes_up_to_there(recoveries)
+
+
+def it_goes_up_to_there(recoveries: Recoveries) -> None:
     server = recoveries.server
     server.sql("CREATE TABLE kept AS SELECT 17 AS n")
     taken = recoveries.backups.taken()

@@ -77,6 +77,8 @@ OPEN = frozenset(RecoveryPhase) - {RecoveryPhase.NONE, RecoveryPhase.DONE, Recov
 """Phases of a recovery that goes on: no second one is begun beside it."""
 OPENING = frozenset({RecoveryPhase.PROMOTING, RecoveryPhase.PROMOTED, RecoveryPhase.TAKEN_OVER})
 """From which only --promote leads on."""
+UNDER_WAY = frozenset({RecoveryPhase.RESTORING, RecoveryPhase.RESTORED, RecoveryPhase.REPLAYING})
+"""In which the script works; where none runs it was left there."""
 READABLE = frozenset({RecoveryPhase.PAUSED, RecoveryPhase.ENDED})
 """In which its server can be asked, as long as it lives."""
 _IS_ID = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
@@ -166,6 +168,8 @@ class RecoveryState:
                 "all that is archived is replayed, and can be read",
                 "look, then --promote or --give-up",
             )
+        if self.running and self.phase in UNDER_WAY:
+            return f"{told}: its script is at it now", "run it again: it is followed; --give-up ends it"
         if self.phase in READABLE and not self.lives:
             return f"{told}; but its server does not run", "run it again: it starts it anew"
         return told, to_do
