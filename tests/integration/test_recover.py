@@ -82,8 +82,10 @@ async def test_looked_at_beside_the_old_one_given_up_then_recovered_in_its_place
         await ran(stage, further(recovery, read_target(RecoverTo.LSN, "0/100000")))
     told = await ran(stage, dumping(recovery, "postgres", "orders"))
     assert "holds the rows of 1 tables" in told
-    with pytest.raises(ProvisionError, match="was not reached: all that could be had is replayed"):
+    with pytest.raises(BlockedError, match="ahead of where the server writes; it stays where it stands"):
         await ran(stage, further(recovery, read_target(RecoverTo.LSN, "FF/0")))
+    with pytest.raises(ProvisionError, match="was not reached: all that could be had is replayed"):
+        await ran(stage, further(recovery, read_target(RecoverTo.NAME, "nowhere")))
     await ran(stage, back(recovery))
     state = await recovery.state()
     assert (state.phase, state.lives) == (RecoveryPhase.GIVEN_UP, False)

@@ -88,6 +88,9 @@ async def test_none_of_it_is_lost_by_what_is_typed_wrongly(stage: Stage, tmp_pat
     assert (code, "it stands at the target" in said) == (0, True), said
     assert (await program.run("--give-up", *program.confirm))[0] == 0
 
+    for into, why in (("", "whose place --in-place takes"), ("/base/it", "the data directory of a cluster")):
+        code, said = await program.run("--to-latest", "--into", f"{cluster.data_dir}{into}", "--plan")
+        assert (code, why in said) == (BlockedError.exit_code, True), said
     tree = cluster.data_dir.with_name("restored")
     cluster.run(["mkdir", str(tree)])
     code, said = await program.run("--to-lsn", at, *INTO, "--plan")

@@ -23,6 +23,11 @@ while [ ! -d "$at" ]; do at=${{at%/*}}; at=${{at:-/}}; done
 df -Pk -- "$at" | awk 'NR == 2 {{ print "free", int($4 / 1024) }}'
 echo "owner $(stat -c %U -- "$at" 2>/dev/null)"
 [ ! -e "$place" ] || echo 'taken it is there already'
+up=$parent
+while [ -n "$up" ]; do
+    [ ! -e "$up/PG_VERSION" ] || echo "taken it would lie in $up, the data directory of a cluster"
+    up=${{up%/*}}
+done
 {path}command -v pg_createcluster >/dev/null && echo 'debian yes'
 {path}pg_lsclusters -h 2>/dev/null | awk '{{ print "cluster", $1 "/" $2 }}'
 """

@@ -24,7 +24,15 @@ at=${{parent:-/}}
 while [ ! -d "$at" ]; do at=${{at%/*}}; at=${{at:-/}}; done
 df -Pk -- "$at" | awk 'NR == 2 {{ print "free", int($4 / 1024) }}'
 echo "parent $(stat -c %U -- "$parent" 2>/dev/null)"
-[ "$place" = "$data" ] || [ ! -e "$place" ] || echo 'taken it is there already'
+if [ {beside} = yes ]; then
+    [ ! -e "$place" ] || echo 'taken it is there already'
+    [ "$place" != "$data" ] || echo 'taken it is the old cluster, whose place --in-place takes'
+    up=$parent
+    while [ -n "$up" ]; do
+        [ ! -e "$up/PG_VERSION" ] || echo "taken it would lie in $up, the data directory of a cluster"
+        up=${{up%/*}}
+    done
+fi
 for each in {new}; do
     if [ -e "$each" ] || [ -L "$each" ]; then echo "new $each"; fi
 done
@@ -59,6 +67,7 @@ async def look_at_host(site: Site, place: RecoveryPlace, called: OwnRestore) -> 
     script = _LOOK.format(
         data=quote(data),
         place=quote(lies),
+        beside="yes" if place.folder else "no",
         new=join(_made_of(place, data, survey)),
         path=programs(site),
         pgbackrest=quote(program),
