@@ -51,7 +51,7 @@ class Course:
 
     def runs(self, blocks: int) -> None:
         """Note that the innermost ones are known to run, up to the next arm."""
-        for block in self._blocks[-blocks:]:
+        for block in self._blocks[len(self._blocks) - blocks :]:
             block.perhaps = False
 
     def within(self, calls: int) -> "Course":

@@ -11,6 +11,7 @@ from itertools import takewhile
 
 from walconsole.domain.archivers.branches import Course
 from walconsole.domain.archivers.called import Call, names_segment
+from walconsole.domain.archivers.conditions import Conditions, Trust, changed_in_loops
 from walconsole.domain.archivers.expansion import (
     UNKNOWN,
     UNKNOWN_WORDS,
@@ -19,15 +20,17 @@ from walconsole.domain.archivers.expansion import (
     array_of,
     expanded,
     opened,
+    redirected,
     shown,
     text_of,
     within,
 )
 from walconsole.domain.archivers.look import Look
+from walconsole.domain.archivers.mc_aliases import set_by
 from walconsole.domain.archivers.option_loops import Arms, Cases, OfOptions, OfWord, OfWords
+from walconsole.domain.archivers.programs import STORE_NOTHING
 from walconsole.domain.archivers.read_in import assignments_in, printed_file
 from walconsole.domain.archivers.shell_words import (
-    Operator,
     Token,
     Word,
     commands_of,
@@ -43,15 +46,6 @@ _DEPTH = 4
 _KEYWORDS = frozenset(
     {"if", "then", "elif", "else", "fi", "while", "until", "do", "done", "{", "}", "!", "esac"}
 )
-_NOTHING = frozenset({
-    "test", "[", "[[", "echo", "printf", "true", "false", ":", "umask", "ulimit", "kill", "wait", "read",
-    "return", "exit", "trap", "shift", "break", "continue", "local", "readonly", "type", "hash", "alias",
-    "pwd", "in", "case", "mkdir", "logger", "date", "sleep", "touch", "sync", "chmod", "chown", "cd",
-    "basename", "dirname", "stat", "ls", "grep", "hostname", "id", "wc", "sha256sum", "md5sum", "cmp", "diff",
-    "mktemp", "find", "sed", "awk", "tr", "cut", "head", "tail", "sort", "fsync", "pg_controldata", "unset",
-    "mountpoint", "expr", "let", "getopts", "command", "which", "set",
-})  # fmt: skip
-"""They store nothing elsewhere; `rm` may take away what was stored."""
 
 
 def calls_of(text: str, look: Look, source: str, *, outer: Call | None = None, depth: int = 0) -> list[Call]:
@@ -80,6 +74,11 @@ class _Shell:
         self._cases = Cases()
         self._options: OfOptions | None = None
         self._course = Course()
+        self._conditions = Conditions()
+        self._trust = Trust(look.seen.files, environment_read=bool(look.seen.environ))
+        self._changing: frozenset[str] = frozenset()
+        self._left = ""
+        self._loops = self._returns = self._halved = False
         self._subshells: list[tuple[Environment, set[str], str]] = []
         self.calls: list[Call] = []
 
@@ -87,7 +86,14 @@ class _Shell:
         """Every simple command in turn."""
         left, functions = without_functions(listed)
         self._functions |= functions
-        for command, ends in commands_of(left):
+        self._changing |= changed_in_loops(listed)
+        before = ""
+        for command, ends, inside in commands_of(left):
+            if self._left:
+                return
+            if not command and ends == "\n" and before in ("&&", "||", "|", "|&"):
+                continue
+            before = ends
             words = [token for token in command if isinstance(token, Word)]
             first = words[0].text if words and not words[0].quoted else ""
             if first == "case":
@@ -97,11 +103,11 @@ class _Shell:
                 self._after_case(self._cases.end())
             runs = not self._cases.skips and (not self._cases.patterns or first == "case")
             if runs and len(self.calls) < MOST_CALLS:
-                self._command(command)
-            patterns = self._cases.patterns  # in which `|` is no pipe
+                self._command(command, inside)
+            patterns = self._cases.patterns  # in which `|` is no pipe, and `)` ends no subshell
             if patterns:
                 self._enter([word.text for word in words], ends)
-            self._ended("\n" if patterns and ends == "|" else ends)
+            self._ended("\n" if patterns and ends in ("|", "(", ")") else ends)
             if ends in (";;", ";&", ";;&"):
                 self._cases.next_arm()
 
@@ -115,7 +121,9 @@ class _Shell:
             return self._options
         if asked == "$1" and given is not None and self._course.repeats:
             return OfWords(given)
-        value = text_of(word, self._names) if re.fullmatch(r"\$\w+", asked) else ""
+        changing = self._changing if self._loops or self._course.repeats else frozenset()
+        told = re.fullmatch(r"\$\w+", asked) is not None and self._trust.of((word,), changing)
+        value = text_of(word, self._names) if told else ""
         return None if UNKNOWN in value or "%" in value or not value else OfWord(value)
 
     def _enter(self, patterns: Sequence[str], ends: str) -> None:
@@ -141,29 +149,56 @@ class _Shell:
             self._names.variables, self._exported, self._folder = self._subshells.pop()
         if ends not in ("|", "|&"):
             self._piped, self._fed = [], False
-        self._course.operator(ends, len(self.calls))
+        self._conditions.operator(ends)
+        self._course.operator(";" if self._conditions.sure_next else ends, len(self.calls))
 
-    def _command(self, command: Sequence[Token]) -> None:
-        words, output, given = self._redirected(command)
+    def _command(self, command: Sequence[Token], inside: Sequence[Token]) -> None:
+        words, output, given = redirected(command, self._names)
         self._fed = names_segment((given,)) or (self._fed and not given)
         while words and words[0].text in _KEYWORDS and not words[0].quoted:
+            sure = self._conditions.keyword(words[0].text)
             self._course.keyword(words[0].text, len(self.calls))
+            self._course.runs(1 if sure else 0)
             words = words[1:]
+        if words and words[0].text in ("case", "for", "select"):
+            self._conditions.keyword(words[0].text)
+            self._course.keyword(words[0].text, len(self.calls))
+        if self._conditions.skips:
+            return
+        if words and words[0].text in ("exit", "return"):
+            self._leave(words[0].text)
+            return
+        changing = self._changing if self._loops or self._course.repeats else frozenset()
+        said = self._trust.answer(words, inside, self._names, changing) if words else True
+        self._simple(command, words, output)
+        self._conditions.answered(said)
+
+    def _leave(self, how: str) -> None:
+        """`exit` and `return`, where it is known to run; where it may, so may what follows."""
+        if self._subshells or self._piped or (how == "return" and not self._returns):
+            return  # it ends that alone; or bash complains, and goes on
+        if self._course.perhaps or (how == "exit" and self._halved):
+            self._halved = self._halved or how == "return"
+        else:
+            self._left = how
+
+    def _simple(self, command: Sequence[Token], words: list[Word], output: str) -> None:
+        """Behind its keywords, and without its redirections."""
         own: Environment = {}
+        raws: dict[str, str] = {}
         while words and (match := ASSIGNMENT.fullmatch(words[0].raw or words[0].text)) is not None:
             if match[3].startswith("(") and match[3].endswith(")"):
                 self._assign_array(match)
             else:
                 own[match[1]] = self._value(words[0], match, own)
+            raws[match[1]] = words[0].raw
             words = words[1:]
         if not words:
             for name, found in own.items():
-                self._assign(name, found)
+                self._assign(name, found, raws.get(name, ""))
             self._substituted(command)
             self._exported |= set(own) if self._export_all else set()
             return
-        if words[0].text == "case":
-            self._course.keyword("case", len(self.calls))
         if words[0].text in ("for", "select") and len(words) > 1:
             values = [text for word in words[3:] for text in expanded(word, self._names)]
             value = values[0] if len(values) == 1 and UNKNOWN not in values[0] else UNKNOWN
@@ -179,7 +214,8 @@ class _Shell:
             names = Names(dict(self._names.variables), self._names.inherited, self._names.positional)
             shell = _Shell(self._look, self._source, names, None, self._depth + 1)
             shell._user, shell._folder, shell._functions = self._user, self._folder, self._functions
-            shell._exported = set(self._exported)
+            shell._exported, shell._trust = set(self._exported), self._trust
+            shell._changing, shell._loops = self._changing, self._loops or self._course.repeats
             shell._course = self._course.within(0)
             if self._depth < _DEPTH:
                 shell.run(tokens(inside))
@@ -192,29 +228,14 @@ class _Shell:
         read = assignments_in(file.text) if file is not None and not file.cut else None
         return expanded(word, self._names) if read is None else read
 
-    def _redirected(self, command: Sequence[Token]) -> tuple[list[Word], str, str]:
-        """Its words without the redirections, the file of standard output, and what standard input is."""
-        words: list[Word] = []
-        output = given = waiting = ""
-        for token in command:
-            if isinstance(token, Operator):
-                waiting = token.descriptor + token.text
-            elif waiting:
-                if waiting in (">", ">>", ">|", "&>", "&>>"):
-                    output = text_of(token.raw or token.text, self._names)
-                elif waiting in ("<", "<<<", "<>"):
-                    given = text_of(token.raw or token.text, self._names)
-                waiting = ""
-            else:
-                words.append(token)
-        return words, output, given
-
-    def _assign(self, name: str, found: Found[str]) -> None:
+    def _assign(self, name: str, found: Found[str], raw: str = "") -> None:
         """Where it may not run, and another value was there, only the run tells which.
 
         But for how it begins, where that is a whole name: `/wal/%f` of `/wal/%f.gz` and `/wal/%f`.
         """
         before = self._names.get(name)
+        perhaps = (self._course.perhaps or self._halved) and before != found.value
+        self._trust.assigned(name, raw, self._names, perhaps=perhaps)
         if self._course.perhaps and before is not None and before != found.value:
             pairs = zip(before, found.value, strict=False)
             common = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
@@ -248,8 +269,10 @@ class _Shell:
         name, rest = left.words[0].rpartition("/")[2], left.words[1:]
         if name in self._functions and self._depth < _DEPTH:
             self._function(name, left.words)
+        elif name in ("mc", "mcli") and (added := set_by(rest, line)):
+            self._names.inherited = {**self._names.inherited, **added}
         elif not self._of_its_own(name, rest, line):
-            if name not in _NOTHING:
+            if name not in STORE_NOTHING:
                 made = Call(
                     left.words[0],
                     tuple(rest),
@@ -295,7 +318,7 @@ class _Shell:
             case "eval":
                 if any(UNKNOWN in word for word in rest):
                     self._open(f"what {line} adds to the environment is not known")
-                self._nested(tokens(" ".join(rest)))
+                self._nested(tokens(" ".join(rest)), returns=self._returns)
             case _:
                 return False
         return True
@@ -372,6 +395,7 @@ class _Shell:
         self._names.variables["BASH_SOURCE"] = Found(found.path)
         self._depth += 1
         self._nested(tokens(found.text))
+        self._left = "" if self._left == "return" else self._left
         self._source, self._depth = source, self._depth - 1
         self._names.variables["BASH_SOURCE"] = script
         if found.cut:
@@ -388,15 +412,20 @@ class _Shell:
         self._depth += 1
         self._hidden = {}
         self._nested(self._functions[name])
+        self._left = "" if self._left == "return" else self._left
         self._names.variables |= self._hidden
         self._names.positional, self._depth, self._hidden = before, self._depth - 1, hidden
 
-    def _nested(self, listed: Sequence[Token]) -> None:
-        """What runs in this very shell, as what stands here does."""
-        before = self._course, self._piped, self._fed
+    def _nested(self, listed: Sequence[Token], *, returns: bool = True) -> None:
+        """What runs in this very shell, as what stands here does; `returns`: `return` ends it."""
+        before = self._course, self._piped, self._fed, self._conditions, self._loops, self._subshells
+        outside, self._returns = (self._returns, self._halved), returns
+        self._loops = self._loops or self._course.repeats
         self._course, self._piped = self._course.within(len(self.calls)), list(self._piped)
+        self._conditions = Conditions()
         self.run(listed)
-        self._course, self._piped, self._fed = before
+        self._course, self._piped, self._fed, self._conditions, self._loops, self._subshells = before
+        self._returns, self._halved = outside
 
     def _inside(self, left: Unwrapped, line: str) -> None:
         """What `sh -c` runs."""

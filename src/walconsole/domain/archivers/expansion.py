@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import normpath
 
-from walconsole.domain.archivers.shell_words import Operator, Word, c_quoted, tokens
+from walconsole.domain.archivers.shell_words import Operator, Token, Word, c_quoted, tokens
 from walconsole.domain.archivers.target import Found
 
 UNKNOWN = "\x00"
@@ -82,6 +82,24 @@ def expanded(word: Word, names: Names) -> list[str]:
     if text == UNKNOWN:
         return [UNKNOWN_WORDS]
     return text.split() if UNKNOWN not in text else [text]  # what is empty and not quoted is no word
+
+
+def redirected(command: Sequence[Token], names: Names) -> tuple[list[Word], str, str]:
+    """Its words without the redirections, the file of standard output, and what standard input is."""
+    words: list[Word] = []
+    output = given = waiting = ""
+    for token in command:
+        if isinstance(token, Operator):
+            waiting = token.descriptor + token.text
+        elif waiting:
+            if waiting in (">", ">>", ">|", "&>", "&>>"):
+                output = text_of(token.raw or token.text, names)
+            elif waiting in ("<", "<<<", "<>"):
+                given = text_of(token.raw or token.text, names)
+            waiting = ""
+        else:
+            words.append(token)
+    return words, output, given
 
 
 def array_of(raw: str, names: Names) -> list[str]:

@@ -39,6 +39,16 @@ _OF_WINDOWS = re.compile(
     r"(?:x?copy|robocopy|cmd|powershell)(?:\.exe)?|[A-Za-z]:.*|[^/].*\.(?:bat|ps1|exe)", re.IGNORECASE
 )
 
+STORE_NOTHING = frozenset({
+    "test", "[", "[[", "echo", "printf", "true", "false", ":", "umask", "ulimit", "kill", "wait", "read",
+    "return", "exit", "trap", "shift", "break", "continue", "local", "readonly", "type", "hash", "alias",
+    "pwd", "in", "case", "mkdir", "logger", "date", "sleep", "touch", "sync", "chmod", "chown", "cd",
+    "basename", "dirname", "stat", "ls", "grep", "hostname", "id", "wc", "sha256sum", "md5sum", "cmp", "diff",
+    "mktemp", "find", "sed", "awk", "tr", "cut", "head", "tail", "sort", "fsync", "pg_controldata", "unset",
+    "mountpoint", "expr", "let", "getopts", "command", "which", "set",
+})  # fmt: skip
+"""They store nothing elsewhere; `rm` may take away what was stored."""
+
 
 def why_not_found(call: Call, user: str) -> str:
     """In words, for a program that is nowhere."""

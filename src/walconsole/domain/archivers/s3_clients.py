@@ -12,6 +12,7 @@ from walconsole.domain.archivers.aws_files import AwsSettings, aws_settings, if_
 from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.look import Look
+from walconsole.domain.archivers.mc_aliases import alias_set, named_in
 from walconsole.domain.archivers.places import (
     KeyTemplate,
     Section,
@@ -92,7 +93,7 @@ def target(call: Call, look: Look) -> ArchiveTarget | None:
     """Where this call stores; None where it stores nothing."""
     if call.name in ("gsutil", "gcloud", "azcopy"):
         return _named(call)
-    if call.name == "mc":
+    if call.name in ("mc", "mcli"):
         return _of_mc(call, look)
     options, plain = words_of(call.words, VALUED[call.name])
     verb = {"aws": ("cp", "mv", "sync", "put-object"), "s3cmd": ("put", "sync")}.get(
@@ -314,7 +315,7 @@ def _of_mc(call: Call, look: Look) -> ArchiveTarget | None:
         what = Found(f"{alias}/{bucket}/{template.prefix}".rstrip("/"), call.source)
         return ArchiveTarget(
             Found("mc", call.source),
-            UnreadStore(what, f"the alias {alias} is in no file that was read"),
+            UnreadStore(what, named_in(call.environment, alias)),
             keys,
         )
     store = S3Store(
@@ -347,6 +348,15 @@ def _mc_alias(
         if ":" in behind:
             keys = Credentials(variable.source, None, "its pair is a temporary one, with a session token")
         return (variable.but(endpoint) if endpoint else None), keys
+    set_here = alias_set(call.environment, alias)
+    if set_here is not None:
+        endpoint = endpoint_url(set_here.url.value) if UNKNOWN not in set_here.url.value else ""
+        made = credentials(set_here.access, set_here.secret)
+        why = "only the run of the command tells the keys of its alias"
+        return (
+            Found(endpoint, set_here.url.source) if endpoint else None,
+            made or Credentials(set_here.url.source, None, why),
+        )
     where = folder or value_of(call.environment, "MC_CONFIG_DIR")
     path = look.path(f"{where.value if where else home_of(call.environment, look) + '/.mc'}/config.json")
     file = look.file(path)

@@ -85,21 +85,24 @@ def read_tokens(command: str, *, posix: bool = False) -> Iterator[Token]:
     return _Lexer(command, _OPERATOR_OF_POSIX if posix else _OPERATOR).read()
 
 
-def commands_of(listed: Sequence[Token]) -> Iterator[tuple[list[Token], str]]:
-    """Simple commands, each with the operator behind it; of a `[[ … ]]` its first word alone."""
+def commands_of(listed: Sequence[Token]) -> Iterator[tuple[list[Token], str, Sequence[Token]]]:
+    """Simple commands, each with the operator behind it; of `[[ … ]]` its first word, and what is inside."""
     command: list[Token] = []
+    inside: Sequence[Token] = ()
     at = 0
     while at < len(listed):
         token = listed[at]
         at += 1
         if isinstance(token, Operator) and token.text not in REDIRECTIONS:
-            yield command, token.text
-            command = []
+            yield command, token.text, inside
+            command, inside = [], ()
             continue
         command.append(token)
         if _is_word(token, "[["):
-            at = next((end + 1 for end in range(at, len(listed)) if _is_word(listed[end], "]]")), at)
-    yield command, ""
+            end = next((end for end in range(at, len(listed)) if _is_word(listed[end], "]]")), None)
+            if end is not None:
+                inside, at = listed[at:end], end + 1
+    yield command, "", inside
 
 
 def _is_word(token: Token, text: str) -> bool:
