@@ -227,6 +227,7 @@ class Discovery:
     archive_mode may be off on purpose. `notes` is what was not understood or could not be read. `targets`
     empty and no `notes`: nothing is archived anywhere. `owner` is the system's user that the server runs as.
     `ending` is how the command `judged` ends with its scripts, nothing where they were not read whole.
+    `copied`: what cron and timers copy of its folders to elsewhere, in words.
     """
 
     targets: tuple[ArchiveTarget, ...] = ()
@@ -235,3 +236,4 @@ class Discovery:
     owner: str = ""
     judged: str = field(default="", repr=False)
     ending: Ending = field(default_factory=Ending, repr=False)
+    copied: tuple[str, ...] = ()

@@ -274,7 +274,8 @@ class DiscoveryFacts:
     `differences` are the values of the profile that differ from it. `missing` is what could not be read or
     followed. Of the command `judged`, followed with its scripts: `hiding` is what of it says yes whatever
     happened before, empty where nothing is seen to, `hiding_at` the script's line, empty where it stands in
-    the command itself; `stores_nothing`: it comes to nothing that could store a segment. All is safe to show.
+    the command itself; `stores_nothing`: it comes to nothing that could store a segment. `copied` is what
+    cron and timers copy of the archive's folders to elsewhere. All is safe to show.
     """
 
     copies: tuple[FoundCopy, ...] = ()
@@ -284,6 +285,7 @@ class DiscoveryFacts:
     hiding: str = ""
     hiding_at: str = ""
     stores_nothing: bool = False
+    copied: tuple[str, ...] = ()
 
 
 class RuleAction(StrEnum):

@@ -30,6 +30,15 @@ def badly_placed(assessment: Assessment) -> Iterator[Finding]:
 _DISKS = Fix("see which disks there are", ("lsblk -o NAME,SIZE,FSTYPE,MOUNTPOINT", "findmnt --real"))
 
 
+def _copied(snapshot: Snapshot) -> tuple[str, ...]:
+    """What copies the archive's folders elsewhere, by cron's own account."""
+    found = snapshot.discovery.value
+    copied = found.copied if found is not None else ()
+    return tuple(
+        f"{line}; what came of it is read only where [dr] of the profile names it" for line in copied
+    )
+
+
 def _misplaced(
     snapshot: Snapshot, mode: str, severity: Severity, title: str, why: str, remedy: str, seen: str, fix: Fix
 ) -> Finding:
@@ -38,7 +47,7 @@ def _misplaced(
         mode,
         severity,
         title,
-        (why,),
+        (why, *_copied(snapshot)),
         remedy,
         Snapshot.folders,
         "archive_command",

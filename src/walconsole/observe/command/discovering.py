@@ -17,6 +17,7 @@ from walconsole.domain.facts.observed import ConfigFiles
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError
+from walconsole.observe.command.scheduled import folders_of, notes_of, scheduled
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.host.host_script import all_records, assignment, script_named
 from walconsole.observe.host.invocation import as_user
@@ -51,7 +52,24 @@ class HostDiscovery:
         if wanted:
             names = ", ".join((*wanted.files, *wanted.folders, *wanted.programs))
             found = replace(found, notes=(*found.notes, safe(f"not followed that far: {names}")[:300]))
-        return replace(found, owner=user)
+        return replace(await self._with_scheduled(found, seen, cluster), owner=user)
+
+    async def _with_scheduled(self, found: Discovery, seen: Seen, cluster: ClusterFacts) -> Discovery:
+        """With what cron and timers copy of the archive's folders, where there are such."""
+        folders = folders_of(found)
+        if not folders:
+            return found
+
+        async def read(seen: Seen, wanted: Wanted) -> Seen:
+            return await self._read(seen, wanted, cluster)
+
+        try:
+            copied, barred = await scheduled(self._shell, folders, seen, read, bare=self._bare)
+        except ShellError as error:
+            why = f"whether cron copies the folder elsewhere is not known: {safe(str(error))[:200]}"
+            return replace(found, notes=(*found.notes, why))
+        told = tuple(str(each) for each in copied)
+        return replace(found, copied=told, notes=(*found.notes, *notes_of(copied, barred)))
 
     async def _settings(self) -> Settings:
         """As the configuration files have them: also while archive_mode is off, or the server is down."""
@@ -227,6 +245,7 @@ def facts_of(found: Discovery, differences: Sequence[str] = ()) -> DiscoveryFact
         safe(hiding.what) if hiding is not None else "",
         safe(at),
         found.ending.stores_nothing,
+        tuple(safe(line) for line in found.copied),
     )
 
 
