@@ -12,6 +12,7 @@ from walconsole.domain.archivers.folders import (
     receiver_folder,
     refuses_existing,
 )
+from walconsole.domain.facts.evidence import DiscoveryFacts, FoundCopy
 from walconsole.domain.facts.folders import ArchiveFolder, FolderFacts
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.failures import diagnose
@@ -178,3 +179,22 @@ def test_room_is_a_number_for_whoever_reads_numbers() -> None:
     assert found["archive_folder_free_bytes"].value == GOOD.free_bytes
     assert found["archive_folder_free_inodes"].value == GOOD.free_inodes
     assert found["archive_folder_free_bytes"].labels == (("folder", "/mnt/wal"),)
+
+
+def test_beside_the_data_is_a_note_where_a_copy_elsewhere_is_read_and_tells_what_cron_copies() -> None:
+    """`cp` into a folder and `aws s3 cp` after it: one lost disk takes the folder alone."""
+    folder = replace(GOOD, beside_data=True)
+    facts = Reading(Snapshot.folders, "stat", FolderFacts((folder,)), NOW)
+    other = FoundCopy("aws", "s3://acme/wal at https://s3.example.net")
+    beside = FoundCopy("cp", folder.path)
+    cron = "/etc/cron.d/wal line 1 (hourly, as root) copies /mnt/wal to r2:acme: rclone sync"
+    for copies, severity, said in (
+        ((beside,), WARNING, cron),
+        ((beside, other), Severity.NOTE, "is a copy elsewhere"),
+        ((beside, replace(other, unread="azure")), WARNING, cron),
+    ):
+        found = Reading(Snapshot.discovery, "host", DiscoveryFacts(copies, copied=(cron,)), NOW)
+        told = diagnose(healthy(folders=facts, discovery=found), NOW).findings
+        (finding,) = [each for each in told if each.rule == "folder-beside-data"]
+        assert finding.severity is severity
+        assert said in " ".join(finding.evidence)

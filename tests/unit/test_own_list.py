@@ -1,6 +1,7 @@
 """The archiver's own list of base backups: read as it prints it, and compared with what its store holds."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from tests.data.tools import TOOLS, on_host_of
 from walconsole.domain.facts.own_list import OwnBackup, OwnList
 from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.failures import diagnose
-from walconsole.domain.recovery.backups import Completeness, Writer
-from walconsole.domain.recovery.own_list import read_own_list
+from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
+from walconsole.domain.recovery.own_list import read_own_list, told_by_tool
 from walconsole.domain.standing.model import Finding, Severity
 
 GOOD, OLD = "20261128-010000F", "20261121-010000F"
@@ -108,3 +109,70 @@ def test_what_ended_about_then_and_what_cannot_be_told_are_no_difference() -> No
     assert compared(both, read_at=NOW - 7000) == []
     assert compared(OwnList("pgBackRest", why="no answer within 25 s"), stored(GOOD)) == []
     assert compared(read_own_list("pgBackRest", info(GOOD, error=True))) == []
+
+
+SYSTEM = 7300000000000000001
+
+
+def sealed_info(*labels: str, **changes: Any) -> str:
+    """As pgBackRest 2.45 and 2.55 print it of a repository that they encrypt."""
+    repo = [{"key": 1, "cipher": "aes-256-cbc", "status": OK}]
+    backups = [
+        {"label": label, "error": False, "database": {"id": 1, "repo-key": 1}, "type": "full", "prior": None,
+         "timestamp": {"start": NOW - 7200, "stop": NOW - 7000},
+         "archive": {"start": "000000010000000000000004", "stop": "000000010000000000000004"},
+         "lsn": {"start": "0/4000028", "stop": "0/4000100"}} | changes
+        for label in labels
+    ]  # fmt: skip
+    known = [{"id": 1, "repo-key": 1, "system-id": SYSTEM, "version": "15"}]
+    return json.dumps([{"name": "main", "status": OK, "repo": repo, "db": known, "backup": backups}])
+
+
+SEALED = Unreadable("backup/main/backup.info", "pgBackRest encrypts it", (OLD, GOOD))
+
+
+def test_where_a_backup_begins_and_ends_is_read_of_the_tools_own_list() -> None:
+    (found,) = read_own_list("pgBackRest", sealed_info(GOOD)).backups
+    assert (found.timeline, found.start_lsn, found.stop_lsn) == (1, 0x4000028, 0x4000100)
+    assert (found.system_identifier, found.parent, found.started) == (SYSTEM, None, NOW - 7200)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"lsn": {"start": "0/5000028", "stop": "0/4000100"}}, {"lsn": None}, {"archive": {"start": "x"}}],
+)
+def test_a_list_that_does_not_tell_it_is_not_gone_by(changes: dict[str, Any]) -> None:
+    told = read_own_list("pgBackRest", sealed_info(GOOD, **changes))
+    assert [each.id for each in told.backups] == [GOOD]
+    assert told_by_tool((SEALED,), told) == (SEALED,)
+
+
+def test_backups_of_an_encrypted_repository_are_what_the_tool_lists_and_the_store_holds() -> None:
+    told = read_own_list("pgBackRest", sealed_info(OLD, GOOD, "20261129-010000F"))
+    found = told_by_tool((SEALED,), told)
+    assert [(each.id, each.completeness) for each in found if isinstance(each, BaseBackup)] == [
+        (OLD, Completeness.COMPLETE), (GOOD, Completeness.COMPLETE),
+        ("20261129-010000F", Completeness.INCOMPLETE),
+    ]  # fmt: skip
+    assert told_by_tool((SEALED,), told) is found  # what is the same is computed once
+    (failed,) = told_by_tool((SEALED,), read_own_list("pgBackRest", sealed_info(GOOD, error=True)))
+    assert isinstance(failed, BaseBackup)
+    assert failed.completeness is Completeness.INCOMPLETE
+
+
+@pytest.mark.parametrize("own", [OwnList("barman-cloud"), OwnList("pgBackRest", why="no answer within 25 s")])
+def test_without_its_list_it_stays_unread(own: OwnList) -> None:
+    assert told_by_tool((SEALED,), own) == (SEALED,)
+    assert told_by_tool((SEALED, replace(SEALED, key="backup/b/backup.info")), own)[0] is SEALED
+
+
+def test_an_encrypted_list_is_no_fault_and_its_own_program_is_asked() -> None:
+    snapshot = healthy(primary=read(Snapshot.primary, bucket(backups=(SEALED,)), NOW))
+    (found,) = [
+        each
+        for each in diagnose(on_host_of(TOOLS[0], snapshot), NOW).findings
+        if each.rule == "backup-broken"
+    ]
+    assert found.severity is Severity.NOTE
+    assert "pgbackrest --stanza=main info" in str(found.fixes)
+    assert "backup" not in str([command.split("main ")[1] for fix in found.fixes for command in fix.commands])

@@ -267,7 +267,7 @@ def _by_reader(call: Call, reader: Reader, look: Look, gathered: _Gathered) -> N
         place = _unknown(call.name, call.source, programs.why_no_place(call))
         sure = call.given or whole is not None
         (gathered.unknown if sure else gathered.perhaps).append(replace(place, whole=whole))
-    if read and call.kept:
+    if read and call.kept and not local_tools.stores_by_itself(call):  # cp and the like read no variable
         names = ", ".join(sorted(call.kept))
         look.note(
             f"{names}: set in {call.source}'s shell, and not exported, so that {call.name} does not see it"

@@ -62,6 +62,8 @@ class Seen:
 
 
 ABSENT = "not there"
+_EMPTY = "/dev/null"
+"""Named as a configuration it is one with nothing in it."""
 
 
 @dataclass(slots=True)
@@ -122,6 +124,8 @@ class Look:
         """
         if UNKNOWN in path:
             return None
+        if path == _EMPTY:
+            return FileText(path)
         found = self.seen.files.get(path)
         if found is None:
             self.wanted.files[path] = None
@@ -139,7 +143,7 @@ class Look:
     def first(self, *paths: str) -> FileText | None:
         """The first that is there, as a tool looks for its configuration; None while one is not read."""
         found = [self.file(path) for path in paths]  # all are asked for in one round
-        if any(path not in self.seen.files and UNKNOWN not in path for path in paths):
+        if any(path not in self.seen.files and UNKNOWN not in path and path != _EMPTY for path in paths):
             return None
         return next((each for each in found if each is not None), None)
 

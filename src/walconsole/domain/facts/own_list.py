@@ -7,12 +7,20 @@ from walconsole.domain.records import record
 class OwnBackup:
     """One of them: its name as the tool has it, and when it ended (seconds since the epoch).
 
-    `failed`: the tool itself says that it is of no use.
+    `failed`: the tool itself says that it is of no use. The rest as in recovery.backups.BaseBackup, None
+    where the tool does not tell it.
     """
 
     id: str
     stopped: float | None = None
     failed: bool = False
+    started: float | None = None
+    timeline: int | None = None
+    start_lsn: int | None = None
+    stop_lsn: int | None = None
+    stop_timeline: int | None = None
+    system_identifier: int | None = None
+    parent: str | None = None
 
 
 @record

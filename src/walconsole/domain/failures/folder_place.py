@@ -59,7 +59,34 @@ def _misplaced(
     )
 
 
+def _read_elsewhere(snapshot: Snapshot) -> str:
+    """A copy that the command makes besides, elsewhere, and that was read; empty where there is none."""
+    beside = {each.path for each in folders_in_force(snapshot) if each.beside_data}
+    found = snapshot.discovery.value
+    if found is None or all(copy.unread or copy.place in beside for copy in found.copies):
+        return ""
+    for reading in snapshot.copies:
+        bucket = reading.value
+        if bucket is None or reading.problem is not None or not bucket.objects:
+            continue
+        if bucket.bucket.rstrip("/") not in beside:
+            return bucket.bucket
+    return ""
+
+
 def _beside(snapshot: Snapshot, folder: ArchiveFolder) -> Finding:
+    other = _read_elsewhere(snapshot)
+    if other:
+        return _misplaced(
+            snapshot,
+            "folder-beside-data",
+            Severity.NOTE,
+            f"the archive's folder {folder.path} is on the data directory's file system",
+            f"one lost disk takes both; {other} is a copy elsewhere, and is read",
+            "nothing has to be done while the other copy is whole",
+            f"{folder.path} and the data directory: one device",
+            _DISKS,
+        )
     return _misplaced(
         snapshot,
         "folder-beside-data",

@@ -109,10 +109,14 @@ class BaseBackup:
 
 @record
 class Unreadable:
-    """A backup's description that says nothing: `key` is where it lies, `why` what is wrong with it."""
+    """A backup's description that says nothing: `key` is where it lies, `why` what is wrong with it.
+
+    `sealed`: nothing is, its writer encrypts it, and these are the names of the backups that lie beside it.
+    """
 
     key: str
     why: str
+    sealed: tuple[str, ...] | None = None
 
 
 def against_listing(backup: BaseBackup, sizes: Mapping[str, int]) -> BaseBackup:

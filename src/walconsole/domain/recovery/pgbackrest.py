@@ -40,16 +40,17 @@ def read_pgbackrest(
     `manifests` are the labels of which a backup.manifest is there. A repository that pgBackRest encrypts
     (repo-cipher-type) is one Unreadable, as is a file that cannot be read.
     """
+    there = {label for label in manifests if LABEL.fullmatch(label)}
+    if content.startswith(_CIPHERED):
+        why = "pgBackRest encrypts it (repo-cipher-type): only pgbackrest info reads it"
+        return (Unreadable(key, why, tuple(sorted(there))),)
     try:
-        if content.startswith(_CIPHERED):
-            raise RefusedError("pgBackRest encrypts it (repo-cipher-type): only pgbackrest info reads it")
         sections = _sections(text_of(content, LONGEST_LIST))
         current, history = sections.get("backup:current", {}), sections.get("db:history", {})
         if "db:history" not in sections or len(current) > _MOST_BACKUPS:
             raise RefusedError("it has no [db:history], or far too many backups")
     except RefusedError as refused:
         return (Unreadable(key, str(refused)),)
-    there = {label for label in manifests if LABEL.fullmatch(label)}
     found = {label: _entry(key, place, label, text, history, there) for label, text in current.items()}
     for label in there - found.keys():
         found[label] = _unfinished(place, label)

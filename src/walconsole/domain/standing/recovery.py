@@ -21,8 +21,10 @@ from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.records import record
+from walconsole.domain.recovery.backups import BaseBackup
 from walconsole.domain.recovery.from_facts import archive_copy, cluster_of
 from walconsole.domain.recovery.held import Cluster
+from walconsole.domain.recovery.own_list import told_by_tool
 from walconsole.domain.recovery.recoverability import Recoverability, recoverability
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.recovery.words import Drill, recovery_verdict
@@ -214,7 +216,7 @@ def _judged(snapshot: Snapshot, copies: Iterable[_Held]) -> Recoverability:
     server, archiver = snapshot.server.value, snapshot.archiver.value
     copies = tuple(copies)
     timeline = server_timeline(snapshot, [bucket.holding for bucket, _ in copies])
-    made = tuple(CopyRead(bucket, asked) for bucket, asked in copies)
+    made = tuple(CopyRead(told_besides(snapshot, bucket), asked) for bucket, asked in copies)
     size = next((each.bucket.segment_bytes for each in made if each.bucket.segment_bytes), None)
     found = _recoverability(made, replace(cluster_of(server, None, size), timeline=timeline))
     return replace(found, cluster=replace(found.cluster, lsn=archiver.lsn if archiver is not None else None))
@@ -231,6 +233,20 @@ def server_timeline(snapshot: Snapshot, held: Iterable[Holding | None]) -> int |
         return timeline
     known = any(each and timeline in {*each.timelines, *each.history_keys} for each in held)
     return timeline if known else None
+
+
+def told_besides(snapshot: Snapshot, bucket: BucketFacts) -> BucketFacts:
+    """The copy, with what only the tool itself reads of its own repository: an encrypted list of backups."""
+    own, found = snapshot.own_list.value, snapshot.discovery.value
+    if own is None or bucket.backups is None or bucket.role is not BucketRole.PRIMARY:
+        return bucket
+    first = found.copies[0] if found is not None and found.copies else None
+    if first is None or first.unread or first.tool != own.tool or not first.command("listed"):
+        return bucket
+    if all(isinstance(each, BaseBackup) for each in bucket.backups):
+        return bucket
+    told = told_by_tool(bucket.backups, own)
+    return bucket if told is bucket.backups else replace(bucket, backups=told)
 
 
 class CopyRead:
