@@ -4,6 +4,7 @@ import pytest
 
 from tests.data.deployed import FORMS, PGBACKREST, Form
 from tests.data.deployed_more import MORE
+from tests.data.deployed_yet_more import YET_MORE
 from tests.unit.host_of_files import Host
 from walconsole.domain.archivers.discovery import Settings, stores_nothing
 from walconsole.domain.archivers.target import ArchiveTarget, Discovery, FolderStore, S3Store, UnreadStore
@@ -15,7 +16,7 @@ def found(form: Form) -> Discovery:
     return Host(form.files, form.environ).find_out(Settings(form.command))
 
 
-ALL = [*FORMS, *MORE]
+ALL = [*FORMS, *MORE, *YET_MORE]
 
 
 @pytest.mark.parametrize("form", ALL, ids=[f"{at}: {form.where}" for at, form in enumerate(ALL)])
