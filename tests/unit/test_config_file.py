@@ -124,6 +124,10 @@ _P = '[profiles.p]\nhost = "h.example"\n'
         (_P + "[profiles.p.spaces]", "3: unknown table 'spaces' in [profiles.p]"),
         ("host = 'a'", "1: unknown key 'host'; it belongs in [profiles.NAME]"),
         ("[profile.p]", "1: unknown table 'profile'; did you mean 'profiles'?"),
+        (
+            _P + "[primary]\nbucket = 'acme'",
+            "3: unknown table 'primary'; it belongs to a profile: [profiles.NAME.primary]",
+        ),
         ("profiles = 1", "1: 'profiles' must be a table ([profiles]), not a whole number"),
         ("[profiles]\np = 1979-05-27", "2: 'p' must be a table ([profiles.p]), not a date or time"),
         ("[[profiles.p]]", "1: 'p' must be a table ([profiles.p]), not a list"),

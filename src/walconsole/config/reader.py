@@ -255,6 +255,12 @@ class _Reader:
             return f"it belongs in {_bracketed((*path[:2], elsewhere[0].rpartition('.')[0]))}"
         if not path and not isinstance(value, dict) and name in {key.name for key in PROFILE_KEYS}:
             return "it belongs in [profiles.NAME]"
+        if (
+            not path
+            and isinstance(value, dict)
+            and any(key.path.startswith(f"{name}.") for key in PROFILE_KEYS)
+        ):
+            return f"it belongs to a profile: [profiles.NAME.{name}]"
         return f"known here: {', '.join(known)}"
 
     def _check_default(self, file: ConfigFile) -> None:

@@ -166,7 +166,7 @@ def _claim(profile: Profile, shell: "SshShell", clock: Clock) -> DropletClaim:
 def _refuse_places(profile: Profile) -> None:
     """Raises BlockedError for what is no bucket that is read."""
     tried = f"setting archiving up for {profile.name}"
-    named = "name a bucket under [primary] in the profile, or use the commands that findings show"
+    named = "name a bucket under [profiles.NAME.primary], or use the commands that findings show"
     if profile.in_folders:
         why = f"its archive is the folder {profile.primary.bucket}, which others set up"
         raise BlockedError(tried, why, named)

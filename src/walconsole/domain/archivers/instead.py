@@ -43,7 +43,8 @@ _COMMAND = {
     OwnStep.MOMENT: "look",
 }
 _AFTER = {
-    OwnStep.PROVISION: "; to have walconsole archive instead, name a bucket of its own under [primary]",
+    OwnStep.PROVISION: "; to have walconsole archive instead, name a bucket of its own under "
+    "[profiles.NAME.primary]",
     OwnStep.DRILL: ", and restore into an empty folder now and then",
     OwnStep.EXPIRE: " says what would go; its own configuration says what to keep",
     OwnStep.RECOVER: ", into an empty folder and with a target: see its documentation",

@@ -32,7 +32,8 @@ def elsewhere_unread(assessment: Assessment) -> Iterator[Finding]:
             Severity.NOTE,
             f"the archive command sends WAL to {place}, too, which was not read: what it holds is not known",
             ("by rsync or scp, as its words say",),
-            f'name it in the profile where your own ssh reaches that host: [primary] bucket = "{place}"',
+            "name it in the profile where your own ssh reaches that host: "
+            f'[profiles.{snapshot.profile_name}.primary] bucket = "{place}"',
             Snapshot.folders,
             "archive_command",
             proof=tuple(setting_row(snapshot, "archive_command")),
@@ -133,7 +134,7 @@ MODES: tuple[FailureMode, ...] = (
             signal="The command's words.",
             fix=(
                 "Name it in the profile, where your own ssh reaches that host.\n\n"
-                '```\n[primary]\nbucket = "backup@nas:/srv/wal"\n```'
+                '```\n[profiles.NAME.primary]\nbucket = "backup@nas:/srv/wal"\n```'
             ),
         ),
         look=elsewhere_unread,

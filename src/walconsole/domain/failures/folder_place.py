@@ -34,9 +34,7 @@ def _copied(snapshot: Snapshot) -> tuple[str, ...]:
     """What copies the archive's folders elsewhere, by cron's own account."""
     found = snapshot.discovery.value
     copied = found.copied if found is not None else ()
-    return tuple(
-        f"{line}; what came of it is read only where [dr] of the profile names it" for line in copied
-    )
+    return tuple(f"{line}; what came of it is read only where [profiles.NAME.dr] names it" for line in copied)
 
 
 def _misplaced(

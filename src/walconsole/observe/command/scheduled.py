@@ -86,7 +86,8 @@ def _told(records: Sequence[tuple[str, bytes]]) -> tuple[list[ScheduledFile], tu
 def notes_of(found: Sequence[ScheduledCopy], barred: Sequence[str]) -> tuple[str, ...]:
     """What is told of it."""
     told = [
-        f"a second copy is made apart from the archive command, and is read only where [dr] names it: {copy}"
+        "a second copy is made apart from the archive command, and is read only where "
+        f"[profiles.NAME.dr] names it: {copy}"
         for copy in found
     ]
     if not found and barred:
