@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from walconsole.domain.archivers import pghoard_state
 from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.calls import calls_of
 from walconsole.domain.archivers.expansion import UNKNOWN, shown
@@ -336,6 +337,7 @@ def pghoard(call: Call, look: Look) -> ArchiveTarget | None:
         encryption=Found("RSA" if found.get("encryption_key_id") else "none", source),
         backups=Found("basebackup/", source),
         retention=Found(f"{count} base backups", source) if count else default("2 base backups", "pghoard"),
+        notes=pghoard_state.told(document, site, look),
     )
 
 
