@@ -429,7 +429,8 @@ MODES: tuple[FailureMode, ...] = (
             ),
             signal=(
                 "What its own description names is compared with the listing: each object and its size, the "
-                "system identifier, the major version. One that was begun less than a day ago may still run."
+                "system identifier, the major version. One that was begun less than a day ago may still run. A "
+                "list that pgBackRest encrypts is no fault, and a note: its own program is asked for it."
             ),
             fix=TAKE_ONE,
             never="Do not delete the older ones: they are what can be restored.",
