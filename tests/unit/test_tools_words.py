@@ -10,7 +10,7 @@ from scripts.write_tools_table import filled
 from tests.data import snapshots
 from tests.data.archiver_log import FAILING, log_of, stamp
 from tests.data.exact import faults
-from tests.data.facts import NOW, archiver, broken, healthy, read
+from tests.data.facts import NOW, archiver, broken, bucket, healthy, read
 from tests.data.tools import TOOLS, Tool, nothing_of_rclone, on_host_of
 from tests.data.tried_tools import KINDS, TRIED, WORDS, Tried
 from tests.unit import test_diagnosis, test_diagnosis_evidence
@@ -20,6 +20,7 @@ from walconsole.config.found import adopt
 from walconsole.domain.archivers.discovery import Settings
 from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.failures import MODES, Diagnosis, diagnose
+from walconsole.domain.profile import BucketRole
 from walconsole.observe.command.discovering import facts_of
 
 EVIDENCE = [
@@ -129,3 +130,19 @@ def test_the_page_shows_what_is_tried() -> None:
 
 def test_every_mode_of_the_table_is_one() -> None:
     assert {rule for tried in TRIED for rule in tried.failures} <= MODES.keys()
+
+
+@pytest.mark.parametrize("tool", [each for each in TOOLS if not each.whole], ids=lambda tool: tool.name)
+def test_what_copies_wal_alone_is_not_offered_a_script_that_is_not_there(tool: Tool) -> None:
+    """The step that installs it is refused there: what is typed is PostgreSQL's own program."""
+    none = (
+        read(Snapshot.primary, bucket(backups=()), NOW),
+        read(Snapshot.dr, bucket(BucketRole.DR, backups=()), NOW),
+    )
+    snapshot = on_host_of(tool, healthy(primary=none[0], dr=none[1]))
+    (found,) = [each for each in diagnose(snapshot, NOW).findings if each.rule == "no-base-backup"]
+    (fix,) = found.fixes
+    assert fix.step == ""
+    assert "pg_basebackup" in fix.commands[-1]
+    assert "base-backup --fast" not in str(fix.commands)
+    assert f"{tool.name} takes none" in found.remedy

@@ -167,8 +167,9 @@ MODES: tuple[FailureMode, ...] = (
             symptom="All works.",
             cause="A folder on the same disk survives a dropped table, and not a lost disk or droplet.",
             signal=(
-                "The device of both (stat). It is a note where the command makes a copy elsewhere besides, and "
-                "that one is read. What cron and timers copy from the folder is told with it, and not judged."
+                "The device of both (stat). It is a note where the command makes a copy elsewhere besides, "
+                "and that one is read. What cron and timers copy from the folder is told with it, and not "
+                "judged."
             ),
             fix="Archive to another disk or host, or have the folder copied to one.",
         ),

@@ -21,7 +21,7 @@ from walconsole.domain.standing.copies import copies
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.recovery import Restorable, kept_elsewhere
-from walconsole.domain.standing.remedies import base_backup, copy_missing, own_command
+from walconsole.domain.standing.remedies import base_backup, copied_by, copy_missing, own_command
 from walconsole.domain.standing.streaming import keeps_wal_alone
 from walconsole.domain.units import bytes_text, plural
 
@@ -35,6 +35,9 @@ _WAL = frozenset(
 )
 """What is wrong with the WAL, not with the backup."""
 _UNDECIDED = frozenset({StopKind.NOT_KNOWN, StopKind.HISTORY_UNREAD})
+
+
+_TAKE_ONE = "take a base backup now, and one every night; a logical dump (pg_dump) is none"
 
 
 def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
@@ -76,12 +79,22 @@ def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
         (*_held(snapshot), *([why_not] if why_not else [])),
         'have pgBackRest take them, which stores tablespaces: engine = "pgbackrest" in the profile'
         if why_not
-        else "take a base backup now, and one every night; a logical dump (pg_dump) is none",
+        else _TAKE_ONE + _by_what(snapshot),
         Snapshot.primary,
         proof=tuple(_listings(snapshot)),
         fixes=() if why_not else (_take_one(snapshot, found),),
         certainty=Certainty.LIKELY if restorable.left_out else Certainty.PROVED,
         surer=_left_out(restorable) or "one that is kept elsewhere, or a disk snapshot, is not seen here",
+    )
+
+
+def _by_what(snapshot: Snapshot) -> str:
+    tool = copied_by(snapshot)
+    if not tool:
+        return ""
+    return (
+        f". {tool} takes none: have walconsole archive and take them (walconsole provision), or take them by "
+        "pg_basebackup, keep them elsewhere, and say expect_base_backups = false in the profile"
     )
 
 
@@ -429,8 +442,8 @@ MODES: tuple[FailureMode, ...] = (
             ),
             signal=(
                 "What its own description names is compared with the listing: each object and its size, the "
-                "system identifier, the major version. One that was begun less than a day ago may still run. A "
-                "list that pgBackRest encrypts is no fault, and a note: its own program is asked for it."
+                "system identifier, the major version. One that was begun less than a day ago may still run. "
+                "A list that pgBackRest encrypts is no fault, and a note: its own program is asked for it."
             ),
             fix=TAKE_ONE,
             never="Do not delete the older ones: they are what can be restored.",

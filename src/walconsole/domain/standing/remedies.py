@@ -13,6 +13,7 @@ from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import folder_place, is_folder
 from walconsole.domain.records import record
+from walconsole.domain.recovery.backups import BaseBackup, Writer
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Fix
 
@@ -258,11 +259,43 @@ def data_directory(snapshot: Snapshot) -> str:
     return cluster.data_directory if cluster is not None else ""
 
 
+def copied_by(snapshot: Snapshot) -> str:
+    """The program that only copies WAL, and takes no base backups: aws, cp, ...; empty for any other."""
+    found = found_copy(snapshot)
+    if found is None or is_ours(snapshot) or found.tool == "walconsole" or takes_backups(found.tool):
+        return ""
+    return found.tool
+
+
+def _script_ran(snapshot: Snapshot) -> bool:
+    """Whether the installed script took a base backup of this server, or says that it tried."""
+    script = snapshot.backup_script.value
+    held = [each for reading in snapshot.copies if reading.value for each in reading.value.backups or ()]
+    ours = any(isinstance(each, BaseBackup) and each.writer is Writer.OURS for each in held)
+    return ours or (script is not None and script.status is not None)
+
+
+def _by_pg_basebackup(snapshot: Snapshot, risk: str) -> Fix:
+    """A base backup by PostgreSQL's own program: the installed script is for what provisioning set up."""
+    folder = f"/var/backups/{snapshot.profile_name}-base"
+    host, user = snapshot.host.value, quote(server_user(snapshot))
+    cluster = host.cluster if host is not None else None
+    where = f" -h {quote(cluster.socket_dir)} -p {cluster.port}" if cluster is not None else ""
+    made = f"pg_basebackup{where} -D {quote(folder)}/$(date +%Y%m%dT%H%M%S) -F tar -z -c fast -X stream"
+    return Fix(
+        "take a base backup by PostgreSQL's own program",
+        (f"install -d -o {user} -m 700 {quote(folder)}", as_server(snapshot, made)),
+        risk=risk,
+    )
+
+
 def base_backup(snapshot: Snapshot, risk: str = _WHOLE_CLUSTER, step: str = "backup-now") -> Fix:
     """One more base backup: by the installed script, or by the archiver that its WAL is restored with."""
     title = "take a base backup"
     if is_anothers(snapshot):
         return Fix(title, own_command(snapshot, "backup"), risk=risk)
+    if copied_by(snapshot) and not _script_ran(snapshot):
+        return _by_pg_basebackup(snapshot, risk)
     ours = snapshot.told.archive_program
     program = f"{ours.removesuffix('-pg-archive')}-base-backup" if ours.endswith("-pg-archive") else ""
     program = program or f"/usr/local/bin/{snapshot.profile_name}-base-backup"
