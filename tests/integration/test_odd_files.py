@@ -69,7 +69,16 @@ def pipe(tmp_path: Path) -> Path:
     return tmp_path / "pipe"
 
 
-@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/null", "/dev"])
+def test_a_configuration_of_nothing_is_read_as_one() -> None:
+    """`--config=/dev/null`: all by words and variables (pgBackRest 2.45 does so, tried)."""
+    (target,) = find_out(
+        "pgbackrest --config=/dev/null --repo1-path=/srv/repo --stanza=m archive-push %p"
+    ).targets
+    assert str(target.store) == "/srv/repo"
+    assert "is not known here" in unread(find_out("/dev/null %p"))
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev"])
 def test_a_device_or_a_folder_is_no_file_of_a_tools(device: str) -> None:
     assert file_of(Path(device)).problem == "it is no regular file"
     assert "no regular file" in unread(find_out(f"pgbackrest --config={device} --stanza=m archive-push %p"))
