@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.failures.sealed_list import sealed_list
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.recovery.backups import BaseBackup, Unreadable, Writer
+from walconsole.domain.recovery.backups import BaseBackup, Writer
 from walconsole.domain.recovery.held import Stop, StopKind
 from walconsole.domain.recovery.recoverability import Recoverability
 from walconsole.domain.recovery.words import (
@@ -21,7 +22,7 @@ from walconsole.domain.standing.copies import copies
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.recovery import Restorable, kept_elsewhere
-from walconsole.domain.standing.remedies import base_backup, copied_by, copy_missing, own_command
+from walconsole.domain.standing.remedies import base_backup, copied_by, copy_missing
 from walconsole.domain.standing.streaming import keeps_wal_alone
 from walconsole.domain.units import bytes_text, plural
 
@@ -146,7 +147,7 @@ def broken(assessment: Assessment) -> Iterator[Finding]:
         return
     sealed = [each for each in restorable.found.unreadable if each.sealed is not None]
     if sealed:
-        yield _sealed(snapshot, sealed[0])
+        yield sealed_list(snapshot, sealed[0])
     plain = [each for each in restorable.found.unreadable if each.sealed is None]
     for key, why in sorted({(each.key, each.why) for each in plain})[:1]:
         yield Finding(
@@ -175,28 +176,6 @@ def broken(assessment: Assessment) -> Iterator[Finding]:
         proof=tuple(_objects(snapshot, backup)),
         fixes=(_take_one(snapshot, restorable.found),),
         surer=_left_out(restorable),
-    )
-
-
-def _sealed(snapshot: Snapshot, found: Unreadable) -> Finding:
-    """Nothing is wrong with it: what it says is the tool's own to read."""
-    there = plural(len(found.sealed or ()), "backup")
-    return Finding(
-        "backup-broken",
-        Severity.NOTE,
-        f"what {found.key} says of its {there} is encrypted: it is not read here",
-        (f"{found.key}: {found.why}",),
-        "ask pgBackRest itself for them, and restore from one now and then",
-        Snapshot.primary,
-        proof=(Proof(f"{found.key}: {found.why}", "S3 GET", snapshot.primary.read_at),),
-        fixes=tuple(
-            Fix(title, commands)
-            for title, name in (
-                ("list them by the tool", "look"),
-                ("let the tool judge what it holds", "verify"),
-            )
-            if (commands := own_command(snapshot, name))
-        ),
     )
 
 

@@ -1,0 +1,29 @@
+"""A list of base backups that its own tool encrypts: nothing is wrong with it, and nothing is read of it here."""
+
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.recovery.backups import Unreadable
+from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
+from walconsole.domain.standing.remedies import own_command
+from walconsole.domain.units import plural
+
+
+def sealed_list(snapshot: Snapshot, found: Unreadable) -> Finding:
+    """What to ask instead: pgBackRest alone reads what it encrypts."""
+    there = plural(len(found.sealed or ()), "backup")
+    return Finding(
+        "backup-broken",
+        Severity.NOTE,
+        f"what {found.key} says of its {there} is encrypted: it is not read here",
+        (f"{found.key}: {found.why}",),
+        "ask pgBackRest itself for them, and restore from one now and then",
+        Snapshot.primary,
+        proof=(Proof(f"{found.key}: {found.why}", "S3 GET", snapshot.primary.read_at),),
+        fixes=tuple(
+            Fix(title, commands)
+            for title, name in (
+                ("list them by the tool", "look"),
+                ("let the tool judge what it holds", "verify"),
+            )
+            if (commands := own_command(snapshot, name))
+        ),
+    )
