@@ -1,4 +1,4 @@
-"""A list of base backups that its own tool encrypts: nothing is wrong with it, and nothing is read of it here."""
+"""A list of base backups that its own tool encrypts: nothing is wrong with it, and it is not read here."""
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.recovery.backups import Unreadable
