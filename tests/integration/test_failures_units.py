@@ -19,10 +19,12 @@ from tests.integration.failure_stage import TABLE, Row
 from tests.integration.test_failures_folder import archiving, elsewhere, run
 from tests.integration.test_failures_found import Host, Record, brought_about, host
 from tests.servers.archived import fill_segment, start_archiving, wait_archived
-from tests.servers.fixtures import MakePostgres
+from tests.servers.fixtures import MakePostgres, or_skip
 from tests.servers.postgres import PostgresServer
+from tests.servers.programs import find_program
 from tests.servers.reaper import descendants, kill
 from tests.servers.sshd import SshServer
+from walconsole.domain.standing.model import Certainty
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(240), pytest.mark.long]
 
@@ -92,6 +94,68 @@ async def test_a_folder_that_only_the_server_sees(
         TABLE.append(
             Row("the archive's folder in a /tmp of the server's unit (PrivateTmp)", "folder-in-memory", 0.0)
         )
+
+
+HIDDEN = [
+    ("a program", "command-not-found", "is not found by the server's user"),
+    ("rclone's configuration", "rclone-config-unreadable", "is not there"),
+]
+
+
+@pytest.mark.root("only root makes namespaces")
+@pytest.mark.failure_mode("command-not-found", "rclone-config-unreadable")
+@pytest.mark.usefixtures("_table")
+async def test_what_only_the_servers_unit_does_not_see(
+    sshd: SshServer, server: PostgresServer, elsewhere: Path, base: Path
+) -> None:
+    """InaccessiblePaths, ProtectHome: a shell finds and may read both, and the server has neither.
+
+    And what only the server has (an image of its own) is missed by nobody.
+    """
+    program = or_skip(lambda: find_program("rclone", server="rclone", package="rclone"))
+    made, config = base / "store", base / "rclone.conf"
+    made.write_text('#!/bin/sh\nexec cp "$1" "$2"\n')
+    made.chmod(0o755)
+    config.write_text("[wal]\ntype = local\n")
+    by_rclone = f"{program} --config {config} copyto %p wal:{elsewhere}/wal/%f"
+    start_apart(
+        server, f"mount -t tmpfs -o mode=0755 own {base}; printf '#!/bin/sh\\ncp $1 $2\\n' >{base}/own"
+    )
+    in_its_namespace(server, f"chmod 0755 {base}/own")
+    async with archiving(sshd, server, elsewhere, f'{base}/own %p "{{0}}/%f"') as watched:
+        assert not watched.rules() & {"command-not-found", "command-not-executable"}
+        for what, command in ((HIDDEN[0], f'{made} %p "{elsewhere}/wal/%f"'), (HIDDEN[1], by_rclone)):
+            start_archiving(server, command)
+            fill_segment(server)
+            await watched.root(what[1], f"{what[0]} that the server's unit hides (InaccessiblePaths)")
+            await watched.until(lambda: watched.stories()[0].root.certainty is Certainty.PROVED, "a proof")
+            assert what[2] in " ".join(watched.stories()[0].root.evidence), watched.stories()
+            in_its_namespace(server, f"umount {base}")
+            await watched.green("it is seen")
+            in_its_namespace(server, f"mount -t tmpfs -o mode=0755 own {base}")
+
+
+@pytest.mark.root("only root makes namespaces")
+@pytest.mark.failure_mode("command-not-executable")
+@pytest.mark.usefixtures("_table")
+async def test_a_program_that_only_the_servers_unit_may_not_run(
+    sshd: SshServer, server: PostgresServer, elsewhere: Path, base: Path
+) -> None:
+    """NoExecPaths, or a partition that was hardened: no mode helps, and none is changed."""
+    made = base / "store"
+    made.write_text('#!/bin/sh\nexec cp "$1" "$2"\n')
+    made.chmod(0o755)
+    start_apart(server)
+    async with archiving(sshd, server, elsewhere, f'{made} %p "{{0}}/%f"') as watched:
+        in_its_namespace(server, f"mount --bind {base} {base}; mount -o remount,noexec,bind {base}")
+        fill_segment(server)
+        await watched.root("command-not-executable", "NoExecPaths: noexec for the server alone")
+        await watched.until(lambda: "mounted noexec" in watched.stories()[0].root.title, "why")
+        story = watched.stories()[0]
+        assert story.root.certainty is Certainty.PROVED
+        assert not [line for fix in story.root.fixes for line in fix.commands if line.startswith("chmod")]
+        in_its_namespace(server, f"umount {base}")
+        await watched.green("it may be run")
 
 
 async def test_a_data_directory_behind_a_link_has_no_dead_files(

@@ -132,6 +132,7 @@ class CommandProbe:
             ("token", token.encode()),
             ("data", self._data()),
             ("path", await self._server_path()),
+            ("postmaster", self._postmaster()),
             ("programs", "\n".join(_places((*programs, *restore))).encode("utf-8", "surrogateescape")),
             ("configs", "\n".join(configs).encode("utf-8", "surrogateescape")),
             ("waiting", b"1" if (programs or pgbackrest) and self._waiting() != 0 else b"0"),
@@ -163,15 +164,17 @@ class CommandProbe:
         observed = self._host.observed
         return observed.path if observed is not None else b""
 
+    def _postmaster(self) -> bytes:
+        observed = self._host.observed
+        return b"%d" % observed.pid if observed is not None and observed.pid else b""
+
     async def _look_at_processes(self, files: _Files) -> tuple[CommandFacts, float]:
         await self._host.locate()
         token = secrets.token_hex(8)
-        observed = self._host.observed
-        pid = observed.pid if observed is not None else None
         assigned = (
             ("token", token.encode()),
             ("data", self._data()),
-            ("postmaster", b"%d" % pid if pid else b""),
+            ("postmaster", self._postmaster()),
             ("orphans", b"1" if self._waiting() != 0 else b"0"),
         )
         script = "".join(assignment(name, raw) for name, raw in assigned) + script_named("archiver.sh")

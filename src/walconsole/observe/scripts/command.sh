@@ -1,8 +1,8 @@
 # The archive command's programs and configurations, as the server's own user finds them. It changes nothing.
 #
 # Prepended by command.py: token (ends the answer), data (the data directory), path (the server's PATH), programs and
-# configs (one a line; `~` stands for the user's home), waiting (1: something waits to be archived),
-# pgbackrest (the configuration that the command names for it, empty where it names none). The answer is records: \001 key space value \000.
+# configs (one a line; `~` stands for the user's home), postmaster (its pid, may be empty), waiting (1: something waits
+# to be archived), pgbackrest (the configuration that the command names for it, empty where it names none). The answer is records: \001 key space value \000.
 
 LC_ALL=C
 PATH=$path
@@ -10,7 +10,19 @@ export LC_ALL PATH
 
 say() { printf '\001%s %s\000' "$1" "$2"; }
 
+# A unit may give the server file systems of its own (PrivateTmp, ProtectHome, InaccessiblePaths): what it runs and
+# reads is looked at by its first process's root, `seen`, empty where it has those of this shell. A symbolic link
+# there that begins with a slash is followed in this shell's.
+seen=
+theirs=${postmaster:+$(readlink "/proc/$postmaster/ns/mnt" 2>/dev/null)}
+if [ -n "$theirs" ] && [ "$theirs" != "$(readlink /proc/self/ns/mnt)" ] && [ -d "/proc/$postmaster/root/." ]; then
+    seen=/proc/$postmaster/root
+fi
+mounts=/proc/${seen:+$postmaster}/mounts
+[ -n "$seen" ] || mounts=/proc/self/mounts
+
 # barred FILE: the first folder on the way to it that this user may not enter, in `barred`; fails where there is none.
+# As each of these, it takes the path as the server has it.
 barred() {
     barred=
     rest=${1#/}
@@ -19,22 +31,22 @@ barred() {
         case $rest in */*) ;; *) return 1 ;; esac
         place=$place/${rest%%/*}
         rest=${rest#*/}
-        if [ -d "$place" ] && [ ! -x "$place" ]; then
+        if [ -d "$seen$place" ] && [ ! -x "$seen$place" ]; then
             barred=$place
             return 0
         fi
-        [ -d "$place" ] || return 1
+        [ -d "$seen$place" ] || return 1
     done
 }
 
-# in_path NAME: a file of that name in PATH that may not be run, in `found`.
+# in_path NAME [x]: the first file of that name in PATH, with `x` the first that this user may run, in `found`.
 in_path() {
     found=
     folders=$PATH:
     while [ -n "$folders" ]; do
         folder=${folders%%:*}
         folders=${folders#*:}
-        if [ -f "$folder/$1" ]; then
+        if [ -f "$seen$folder/$1" ] && { [ -z "$2" ] || [ -x "$seen$folder/$1" ]; }; then
             found=$folder/$1
             return 0
         fi
@@ -44,13 +56,27 @@ in_path() {
 
 # interpreter FILE: why the interpreter that its first line names cannot be run, in `why`.
 interpreter() {
-    first=$(head -c 256 -- "$1" 2>/dev/null | tr -d '\000' | head -n 1)
+    first=$(head -c 256 -- "$seen$1" 2>/dev/null | tr -d '\000' | head -n 1)
     case $first in '#!'*) ;; *) return 0 ;; esac
     case $first in *"$carriage"*) why='its first line ends in a carriage return (CRLF line ends)' && return 0 ;; esac
     first=${first#'#!'}
     first=${first# }
     first=${first%% *}
-    if [ ! -x "$first" ]; then why="its interpreter $first is not there, or may not be run"; fi
+    if [ ! -x "$seen$first" ]; then why="its interpreter $first is not there, or may not be run"; fi
+}
+
+# barred_by_mount FILE: whether the file system that it lies in is mounted noexec.
+barred_by_mount() {
+    PLACE=$(printf '%s' "$1" | sed 's/\\/\\134/g; s/ /\\040/g; s/	/\\011/g') awk '
+        { point = $2; sub(/\/$/, "", point) }
+        index(ENVIRON["PLACE"], point "/") == 1 && length(best) <= length(point) { best = point; options = $4 }
+        END { exit !("," options "," ~ /,noexec,/) }' "$mounts"
+}
+
+# run_from NAME: where this user's shell takes it from, in `place`.
+run_from() {
+    if [ -z "$seen" ] && place=$(command -v -- "$1" 2>/dev/null); then return 0; fi
+    { in_path "$1" x || in_path "$1" ''; } && place=$found
 }
 
 look_program() {
@@ -58,10 +84,10 @@ look_program() {
     why=
     case $1 in
         */*) place=$1 ;;
-        *) place=$(command -v -- "$1" 2>/dev/null) || { in_path "$1" && place=$found; } || return 0 ;;
+        *) run_from "$1" || return 0 ;;
     esac
     case $place in /*) ;; *) place=$data/$place ;; esac
-    if [ ! -e "$place" ]; then
+    if [ ! -e "$seen$place" ]; then
         if barred "$place"; then
             say program.path "$place"
             say program.why "the folder $barred may not be entered"
@@ -69,30 +95,32 @@ look_program() {
         return 0
     fi
     say program.path "$place"
-    say program.stat "$(stat -L -c '%a %U %Y' -- "$place" 2>/dev/null)"
-    if [ -d "$place" ]; then
+    say program.stat "$(stat -L -c '%a %U %Y' -- "$seen$place" 2>/dev/null)"
+    if [ -d "$seen$place" ]; then
         why='it is a folder'
-    elif [ ! -f "$place" ]; then
+    elif [ ! -f "$seen$place" ]; then
         why='it is no regular file' # a pipe or a device would keep whoever reads it
-    elif [ -x "$place" ]; then
+    elif [ -x "$seen$place" ]; then
         interpreter "$place"
+    elif barred_by_mount "$place"; then
+        why='its file system is mounted noexec'
     else
-        case $(stat -L -c %A -- "$place" 2>/dev/null) in
-            *x*) why='its mode or a noexec mount does not let this user run it' ;;
+        case $(stat -L -c %A -- "$seen$place" 2>/dev/null) in
+            *x*) why='its mode does not let this user run it' ;;
             *) why='it has no execute permission' ;;
         esac
     fi
     if [ -n "$why" ]; then say program.why "$why"; else say program.ok 1; fi
-    [ -n "$script" ] || [ ! -f "$place" ] || [ ! -r "$place" ] || [ "$(head -c 2 -- "$place" 2>/dev/null | tr -d '\000')" != '#!' ] || {
+    [ -n "$script" ] || [ ! -f "$seen$place" ] || [ ! -r "$seen$place" ] || [ "$(head -c 2 -- "$seen$place" 2>/dev/null | tr -d '\000')" != '#!' ] || {
         script=$place
         printf '\001program.script '
-        head -c 65536 -- "$place" | tr -d '\000\001'
+        head -c 65536 -- "$seen$place" | tr -d '\000\001'
         printf '\000'
     }
 }
 
 # beginning FILE: as much of it as a configuration may be long.
-beginning() { head -c 1048576 -- "$1" 2>/dev/null | tr -d '\000'; }
+beginning() { head -c 1048576 -- "$seen$1" 2>/dev/null | tr -d '\000'; }
 
 # places: of standard input, remote, key and value of what says where each remote is, between tabs.
 places() {
@@ -111,17 +139,17 @@ look_config() {
     place=$1
     case $place in '~'*) place=$home${place#'~'} ;; esac
     say config "$place"
-    if [ -e "$place" ]; then
+    if [ -e "$seen$place" ]; then
         say config.exists 1
-        say config.at "$(stat -L -c %Y -- "$place" 2>/dev/null)"
-        if [ ! -f "$place" ]; then
+        say config.at "$(stat -L -c %Y -- "$seen$place" 2>/dev/null)"
+        if [ ! -f "$seen$place" ]; then
             say config.why 'it is no regular file'
-        elif [ -r "$place" ]; then
+        elif [ -r "$seen$place" ]; then
             say config.readable 1
             say config.places "$(beginning "$place" | places | head -n 300)"
             say config.sections "$(beginning "$place" | sed -n 's/^[[:space:]]*\[\([^]]*\)\].*/\1/p' | head -n 100)"
         else
-            say config.why "mode $(stat -L -c '%a, owner %U:%G' -- "$place" 2>/dev/null)"
+            say config.why "mode $(stat -L -c '%a, owner %U:%G' -- "$seen$place" 2>/dev/null)"
         fi
     elif barred "$place"; then
         say config.exists 1
@@ -145,10 +173,12 @@ look_room() {
 # look_stops: the files by which pgBackRest was told to stop, below lock-path of its configuration.
 look_stops() {
     for file in "$pgbackrest" /etc/pgbackrest/pgbackrest.conf /etc/pgbackrest.conf; do
-        if [ -f "$file" ] && [ -r "$file" ]; then break; fi
+        if [ -f "$seen$file" ] && [ -r "$seen$file" ]; then break; fi
     done
-    [ ! -f "$file" ] || locks=$(beginning "$file" | sed -n 's/^[[:space:]]*lock-path[[:space:]]*=[[:space:]]*//p' | head -n 1)
-    for stop in "${locks:-/tmp/pgbackrest}"/*.stop; do if [ -e "$stop" ]; then printf '%s\n' "$stop"; fi; done
+    [ ! -f "$seen$file" ] || locks=$(beginning "$file" | sed -n 's/^[[:space:]]*lock-path[[:space:]]*=[[:space:]]*//p' | head -n 1)
+    for stop in "$seen${locks:-/tmp/pgbackrest}"/*.stop; do
+        if [ -e "$stop" ]; then printf '%s\n' "${stop#"$seen"}"; fi
+    done
 }
 
 each() { while IFS= read -r line; do [ -z "$line" ] || "$1" "$line"; done; }

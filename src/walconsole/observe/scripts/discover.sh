@@ -10,6 +10,13 @@ limit=65536
 
 say() { printf '\001%s %s\000' "$1" "$2"; }
 
+# As in command.sh: where the server has file systems of its own, they are looked at by its first process's root.
+seen=
+theirs=${pid:+$(readlink "/proc/$pid/ns/mnt" 2>/dev/null)}
+if [ -n "$theirs" ] && [ "$theirs" != "$(readlink /proc/self/ns/mnt)" ] && [ -d "/proc/$pid/root/." ]; then
+    seen=/proc/$pid/root
+fi
+
 # kept: standard input, cut, without what would break a record; where `bare` says so without what looks like a secret.
 kept() {
     tr -d '\000\001' | if [ "$bare" = 1 ]; then
@@ -33,71 +40,89 @@ is_utf16() {
 # text FILE: its content as records of a file.
 text() {
     say file "$1"
-    if [ ! -e "$1" ]; then
-        if [ -L "$1" ] && ! readlink -f -- "$1" >/dev/null 2>&1; then
+    if [ ! -e "$seen$1" ]; then
+        if [ -L "$seen$1" ] && ! readlink -f -- "$seen$1" >/dev/null 2>&1; then
             say file.why 'it is a symbolic link that leads nowhere'
             return
         fi
         # a folder above it that may not be entered hides it
         above=${1%/*}
-        while [ -n "$above" ] && [ ! -e "$above" ]; do above=${above%/*}; done
-        if [ -n "$above" ] && [ -d "$above" ] && [ ! -x "$above" ]; then
+        while [ -n "$above" ] && [ ! -e "$seen$above" ]; do above=${above%/*}; done
+        if [ -n "$above" ] && [ -d "$seen$above" ] && [ ! -x "$seen$above" ]; then
             say file.why "the folder $above may not be entered"
         else
             say file.absent 1
         fi
         return
     fi
-    if [ ! -f "$1" ]; then say file.why 'it is no regular file' && return; fi
-    if [ ! -r "$1" ]; then say file.why "mode $(stat -L -c '%a, owner %U:%G' -- "$1" 2>/dev/null)" && return; fi
-    if is_utf16 "$1"; then say file.why 'it is written in UTF-16, which no shell and no tool here reads' && return; fi
-    if [ -s "$1" ] && ! head -c 4096 -- "$1" 2>/dev/null | grep -Iq ''; then
+    if [ ! -f "$seen$1" ]; then say file.why 'it is no regular file' && return; fi
+    if [ ! -r "$seen$1" ]; then say file.why "mode $(stat -L -c '%a, owner %U:%G' -- "$seen$1" 2>/dev/null)" && return; fi
+    if is_utf16 "$seen$1"; then say file.why 'it is written in UTF-16, which no shell and no tool here reads' && return; fi
+    if [ -s "$seen$1" ] && ! head -c 4096 -- "$seen$1" 2>/dev/null | grep -Iq ''; then
         say file.why 'it is no text: it holds NULs' && return
     fi
     case $bare${1##*/} in
         1*SECRET* | 1*_KEY* | 1*TOKEN* | 1*PASS*) say file.text '(not-read)' && return ;;
     esac
     printf '\001file.text '
-    head -c "$limit" -- "$1" 2>/dev/null | kept
+    head -c "$limit" -- "$seen$1" 2>/dev/null | kept
     printf '\000'
-    size=$(stat -L -c %s -- "$1" 2>/dev/null)
+    size=$(stat -L -c %s -- "$seen$1" 2>/dev/null)
     [ "${size:-0}" -le "$limit" ] || say file.cut "$size"
 }
 
 folder() {
     say folder "$1"
-    if [ -d "$1" ] && { [ ! -r "$1" ] || [ ! -x "$1" ]; }; then
+    if [ -d "$seen$1" ] && { [ ! -r "$seen$1" ] || [ ! -x "$seen$1" ]; }; then
         say file "$1"
-        say file.why "the folder may not be entered: mode $(stat -L -c '%a, owner %U:%G' -- "$1" 2>/dev/null)"
+        say file.why "the folder may not be entered: mode $(stat -L -c '%a, owner %U:%G' -- "$seen$1" 2>/dev/null)"
         return
     fi
     count=0
-    for each in "$1"/*; do
+    for each in "$seen$1"/*; do
         [ -f "$each" ] || continue
         count=$((count + 1))
         [ "$count" -le 64 ] || break
-        text "$each"
+        text "${each#"$seen"}"
+    done
+}
+
+# run_from NAME: where this user's shell takes it from, in `place`, empty where that is nowhere.
+run_from() {
+    place=
+    if [ -z "$seen" ]; then
+        place=$(command -v -- "$1" 2>/dev/null)
+        return
+    fi
+    folders=$path:
+    while [ -n "$folders" ]; do
+        folder=${folders%%:*}
+        folders=${folders#*:}
+        if [ -f "$seen$folder/$1" ] && [ -x "$seen$folder/$1" ]; then
+            place=$folder/$1
+            return
+        fi
     done
 }
 
 program() {
     say program "$1"
     # a script that a shell is given need not be executable
-    case $1 in */*) place=$1 ;; *) place=$(command -v -- "$1" 2>/dev/null) ;; esac
+    case $1 in */*) place=$1 ;; *) run_from "$1" ;; esac
     case $place in
         /*) ;;
         */*) place=$data/$place ;;
         *) return ;;
     esac
-    [ -e "$place" ] || return 0
+    [ -e "$seen$place" ] || return 0
     say program.path "$place"
     # a pipe would keep whoever reads it waiting
-    { [ -f "$place" ] && [ -r "$place" ]; } || return 0
-    case $(head -c 4 -- "$place" 2>/dev/null | od -An -c | tr -d ' ') in
+    { [ -f "$seen$place" ] && [ -r "$seen$place" ]; } || return 0
+    case $(head -c 4 -- "$seen$place" 2>/dev/null | od -An -c | tr -d ' ') in
         177ELF) ;;
         *)
             # an empty one a shell runs, too, and it ends well
-            if [ ! -s "$place" ] || is_utf16 "$place" || head -c 4096 -- "$place" | grep -Iq ''; then
+            if [ ! -s "$seen$place" ] || is_utf16 "$seen$place" || head -c 4096 -- "$seen$place" | grep -Iq ''; then
                 say program.script 1
                 text "$place"
             fi
