@@ -349,6 +349,39 @@ async def test_killed_in_the_middle_it_is_said_and_run_again(made: Archive) -> N
     assert made.leftovers() == []
 
 
+async def test_a_standbys_pg_wal_on_the_same_host_is_a_source(made: Archive) -> None:
+    """As pg_lsclusters lists it: the server has recycled the segment, and both copies lack it."""
+    cluster = made.stage.cluster
+    standby = await asyncio.to_thread(cluster.standby)
+    listed = cluster.conf_root / cluster.debian_version / "standby"
+    listed.mkdir()
+    main = f"data_directory = '{standby.data_dir}'\nport = {standby.port}\n"
+    (listed / "postgresql.conf").write_text(main)
+    standby.start()
+    try:
+        await asyncio.to_thread(made.write, 2)
+        await asyncio.to_thread(made.save)
+        gone = made.names[-2]
+        theirs = standby.data_dir / "pg_wal" / gone
+        wait_until(lambda: theirs.exists(), "it is there")
+        wait_until(lambda: theirs.read_bytes() == (made.pg_wal / gone).read_bytes(), "it is received")
+        for role in BucketRole:
+            made.lose(role, gone)
+        kept = (made.pg_wal / gone).rename(made.pg_wal / f"kept.{gone}")
+        gate = Asked()
+        try:
+            await made.mend(gate)
+        finally:
+            kept.rename(made.pg_wal / gone)
+        assert f"1 from {standby.data_dir}/pg_wal" in gate.plans[0].summary
+        assert made.whole()
+        assert made.plain(PRIMARY, made.key(PRIMARY, gone)) == theirs.read_bytes()
+    finally:
+        standby.stop("immediate")
+        (listed / "postgresql.conf").unlink()
+        listed.rmdir()
+
+
 async def test_a_folder_that_the_archive_command_copies_into_is_a_source(made: Archive) -> None:
     """It is named by the command in force; what is in it may be compressed."""
     gone, user = made.names[3], made.stage.cluster.os_user
