@@ -164,6 +164,17 @@ async def archiving(
     else:
         start_archiving(server, command.format(into))
     wait_archived(server, [fill_segment(server) for _ in range(2)])
+    async with looked_at(sshd, server, into, root) as watched:
+        if well:
+            await watched.green()
+        yield watched
+
+
+@asynccontextmanager
+async def looked_at(
+    sshd: SshServer, server: PostgresServer, into: Path, root: str = ""
+) -> AsyncIterator[Archiving]:
+    """A server that archives into that folder, watched from a first picture on."""
     screen, clock, cleanups = RecordingScreen(), SystemClock(), Cleanups()
     async with cleanups:
         profile = profile_into(sshd, server, into, root)
@@ -172,10 +183,7 @@ async def archiving(
         running = asyncio.create_task(observer.run(screen), name="observer")
         try:
             await screen.until(lambda: screen.snapshots and screen.last.whole, "a first picture")
-            watched = Archiving(server, into, screen)
-            if well:
-                await watched.green()
-            yield watched
+            yield Archiving(server, into, screen)
         finally:
             running.cancel()
             await asyncio.wait([running])

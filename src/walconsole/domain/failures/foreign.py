@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from walconsole.domain.archive.page_header import SegmentIdentity
+from walconsole.domain.archive.times import age_s
 from walconsole.domain.facts.observed import BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.recovery.backups import Completeness, Unreadable
@@ -11,7 +12,15 @@ from walconsole.domain.standing.copies import copies, timeline_beyond
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
-from walconsole.domain.standing.whose import Ahead, ahead, another_cluster, beyond_server
+from walconsole.domain.standing.whose import (
+    Ahead,
+    ahead,
+    another_cluster,
+    beyond_server,
+    left_behind,
+    writing,
+)
+from walconsole.domain.units import age_text
 from walconsole.domain.wal import wal_name
 
 
@@ -19,6 +28,8 @@ def foreign_writer(assessment: Assessment) -> Iterator[Finding]:
     """Another cluster's WAL, or WAL that this server has not written yet, lies in the archive."""
     found = next(_others_wal(assessment), None)
     yield from _ahead_of_server(assessment) if found is None else (found,)
+    if found is None:
+        yield from _not_followed(assessment)
 
 
 def _others_wal(assessment: Assessment) -> Iterator[Finding]:
@@ -134,6 +145,54 @@ def _ahead_of_server(assessment: Assessment) -> Iterator[Finding]:
         )
 
 
+_LONG_AGO_S = 86400.0
+"""Who stored nothing for a day has stopped, or archives elsewhere: what he left there harms nothing."""
+
+
+def _not_followed(assessment: Assessment) -> Iterator[Finding]:
+    """The old primary of before a promotion, which archives on: by this archive's history and its listing."""
+    snapshot, now = assessment.snapshot, assessment.now
+    server, archiver = snapshot.server.value, snapshot.archiver.value
+    if server is None or archiver is None or server.in_recovery:
+        return
+    for copy, reading in copies(snapshot):
+        bucket = reading.value
+        timeline = writing(archiver, server).timeline
+        found = left_behind(bucket, timeline) if bucket is not None else None
+        if bucket is None or found is None:
+            continue
+        since = age_s(found.stored_at, now, bucket.store_clock_offset_s)
+        if since > _LONG_AGO_S:
+            continue
+        size = server.segment_bytes
+        newest, fork = found.newest.name(size), found.fork.name(size)
+        yield Finding(
+            "foreign-writer",
+            Severity.WARNING,
+            f"another server still archives on timeline {found.newest.timeline}, which this one left: the old "
+            f"primary writes on, last {age_text(since)}",
+            (
+                f"{found.child:08X}.history says that timeline {found.newest.timeline} was left in {fork}",
+                f"{newest} is beyond that, and was stored after the first segment of timeline {found.child}",
+                "what is written there is on no path that a restore of this server follows: it is lost to it",
+            ),
+            "find the old primary, and let nobody write to it: stop it, or set its archive_command = 'false' "
+            "until it is looked at; then pg_rewind it, or make it anew, as a standby of this one",
+            reading.slot,
+            proof=(
+                Proof(
+                    f"timeline {found.newest.timeline} left in {fork}",
+                    f"{found.child:08X}.history",
+                    reading.read_at,
+                ),
+                Proof(
+                    f"newest of timeline {found.newest.timeline}: {newest}", reading.source, reading.read_at
+                ),
+            ),
+        )
+        return
+
+
 _AHEAD = {
     Ahead.PROMOTED: (
         "the archive goes on on timeline {timeline}, where this server never was: another one was promoted",
@@ -175,7 +234,9 @@ MODES: tuple[FailureMode, ...] = (
                 "backup of "
                 "this server's is newer: so an upgrade leaves it. A later timeline means a promotion; "
                 "what was "
-                "all stored before this server started, that it went back."
+                "all stored before this server started, that it went back. On the promoted server: segments "
+                "of the timeline that it left, beyond where its history says that it was left, and stored "
+                "after its own first one."
             ),
             fix=(
                 "Find out first which server is the primary. Stop the other writer; give each cluster a "

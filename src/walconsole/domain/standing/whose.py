@@ -7,8 +7,10 @@ first one archived saves nothing of what the second one writes.
 from enum import StrEnum
 
 from walconsole.domain.archive.page_header import SegmentIdentity
+from walconsole.domain.archive.times import CLOCKS_AGREE_S
 from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.records import record
 from walconsole.domain.wal import Segment, wal_name
 
 
@@ -74,6 +76,45 @@ def writing(archiver: ArchiverFacts, server: ServerFacts) -> Segment:
     named = wal_name(archiver.current_wal, server.segment_bytes)
     timeline = server.timeline if named is None or named.segment is None else named.segment.timeline
     return Segment.at(timeline, archiver.lsn, server.segment_bytes)
+
+
+@record
+class LeftBehind:
+    """`newest` was stored `stored_at`, beyond `fork`, in which its timeline was left, and after `began_at`, when
+    the first segment of `child` was: whoever wrote it never followed. Times are the store's.
+    """
+
+    child: int
+    fork: Segment
+    newest: Segment
+    stored_at: float
+    began_at: float
+
+
+def left_behind(bucket: BucketFacts, timeline: int) -> LeftBehind | None:
+    """What an old primary still stores of an ancestor of `timeline`; None where nothing is seen of that.
+
+    By the timeline's history and the listing alone. What the old one had stored before the promotion (it was
+    ahead of its standby) is nothing of that kind, nor is the segment in which the timeline was left: a clean
+    shutdown ends and stores it.
+    """
+    holding, history = bucket.holding, bucket.histories_read.get(timeline)
+    if holding is None or history is None:
+        return None
+    children = [*(switch.parent for switch in history.switches[1:]), timeline]
+    for switch, child in reversed(list(zip(history.switches, children, strict=True))):
+        parents, own = holding.timelines.get(switch.parent), holding.timelines.get(child)
+        if not parents or not parents.count or not own or not own.count:
+            continue
+        fork = switch.lsn // holding.segment_bytes
+        stored_at = holding.times.about(switch.parent, parents.last)
+        began_at = holding.times.about(child, own.first)
+        if parents.last <= fork or stored_at is None or began_at is None:
+            continue
+        if stored_at > began_at + CLOCKS_AGREE_S:
+            newest = Segment(switch.parent, parents.last)
+            return LeftBehind(child, Segment(switch.parent, fork), newest, stored_at, began_at)
+    return None
 
 
 def own_newest(snapshot: Snapshot) -> str | None:

@@ -71,6 +71,35 @@ async def find_label(picture: BucketPicture, segment: Segment, store: ObjectStor
             return
 
 
+async def find_left_behind(
+    picture: BucketPicture, found: Continuity | None, store: ObjectStore, now: float
+) -> None:
+    """List what follows the newest known segment of the timeline that the newest one came from.
+
+    An old primary that nobody stopped after a promotion archives there, far below the newest key. Raises
+    ObjectStoreError, SshError.
+    """
+    holding = picture.holding
+    if holding is None or found is None or len(found.path) < 2:
+        return
+    parent = found.path[-2].timeline
+    runs = holding.timelines.get(parent)
+    if runs is None or not runs.count:
+        return
+    for start_after in search_keys(holding, Segment(parent, runs.last + 1), now):
+        page = await store.page(start_after=start_after, max_keys=_KEYS_EACH)
+        segments = [segment_of(key, holding.prefix, holding.segment_bytes) for key in page.objects.keys]
+        new = [
+            at
+            for at, segment in enumerate(segments)
+            if segment is not None
+            and segment.timeline == parent
+            and segment.number > runs.last
+            and picture.in_main(page.objects.keys[at])
+        ]
+        picture.add_found(page, new)
+
+
 async def oldest_is_gone(picture: BucketPicture, store: ObjectStore, now: float) -> bool:
     """Whether the oldest known segment was deleted: then others may be. Raises ObjectStoreError, SshError.
 

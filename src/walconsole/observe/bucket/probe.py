@@ -27,6 +27,7 @@ from walconsole.observe.bucket.checks import (
     backups_wal_is_gone,
     check_gaps,
     find_label,
+    find_left_behind,
     is_contradicted,
     lost_is_back,
     oldest_is_gone,
@@ -366,9 +367,12 @@ class BucketProbe:
             await self.save()
 
     async def _look_back(self, picture: BucketPicture, *, just_listed: bool) -> None:
-        """The known gaps, the oldest segment, the newest base backup's WAL, what was lost."""
+        """The known gaps, the timeline that was left, the oldest segment, the newest base backup's WAL, what
+        was lost.
+        """
         now_s = self.clock.now()
         await check_gaps(picture, picture.continuity(self._accepted), self.store, now_s)
+        await find_left_behind(picture, picture.continuity(self._accepted), self.store, now_s)
         await look_under_marks(picture, self._accepted, self.store, now_s)
         oldest_gone = not just_listed and await oldest_is_gone(picture, self.store, now_s)
         if oldest_gone or self._contradicted(picture):
