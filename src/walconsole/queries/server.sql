@@ -4,6 +4,7 @@ SELECT
     current_setting('server_version_num')::integer AS version_num,
     current_setting('server_version') AS version,
     pg_is_in_recovery() AS in_recovery,
+    CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END AS replay_paused,
     extract(epoch FROM pg_postmaster_start_time())::float8 AS started_at,
     extract(epoch FROM pg_conf_load_time())::float8 AS loaded_at,
     extract(epoch FROM clock_timestamp())::float8 AS clock,

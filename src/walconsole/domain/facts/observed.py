@@ -156,7 +156,8 @@ class ServerFacts:
     see, for the server's version does not tell it. `tablespaces` counts those besides the two that every
     cluster has. `damaged_pages` are the pages whose checksum was wrong when they were read, since the
     statistics were reset (pg_stat_database), None where there are no checksums; `damaged_at` is when the last
-    one was, `damaged_databases` where: the empty name for what all databases share.
+    one was, `damaged_databases` where: the empty name for what all databases share. `replay_paused`: it is in
+    recovery, and replays nothing until somebody says so (pg_is_wal_replay_paused).
     """
 
     version_num: int
@@ -180,6 +181,7 @@ class ServerFacts:
     damaged_pages: int | None = None
     damaged_at: float | None = None
     damaged_databases: tuple[str, ...] = ()
+    replay_paused: bool = False
 
 
 @record

@@ -47,6 +47,9 @@ def command_not_found(assessment: Assessment) -> Iterator[Finding]:
         return  # it is there: what cannot be run is told by what keeps it from running
     name = named or (missing[0].name if missing else "")
     looked = any(program.name == name for program in missing)
+    if lines and facts is not None and not missing and not assessment.newest_words:
+        yield _not_started(assessment, facts, lines)
+        return
     yield Finding(
         "command-not-found",
         assessment.urgency,
@@ -69,6 +72,44 @@ def command_not_found(assessment: Assessment) -> Iterator[Finding]:
         fixes=_fixes_of_not_found(snapshot, name),
         certainty=Certainty.PROVED if lines and looked else Certainty.LIKELY if lines else Certainty.POSSIBLE,
         surer=_surer_of_not_found(name if named else "", tried=bool(lines), looked=looked),
+    )
+
+
+def _not_started(assessment: Assessment, facts: CommandFacts, lines: tuple[LogEntry, ...]) -> Finding:
+    """A shell says what it does not find. Where nothing is said, none was there to say it: system(3) has the
+    same 127 where no process could be made.
+    """
+    snapshot = assessment.snapshot
+    process = "PID_OF_THE_ARCHIVER" if facts.archiver is None else str(facts.archiver.pid)
+    limits = (
+        f"grep -E 'processes|open files' /proc/{process}/limits",
+        "ps -eLf | awk '{ print $1 }' | sort | uniq -c | sort -n | tail -n 5",
+        "systemctl show 'postgresql*' -p TasksCurrent -p TasksMax -p LimitNPROC",
+        "dmesg -T | grep -iE 'fork rejected|out of memory' | tail",
+    )
+    return Finding(
+        "command-not-found",
+        assessment.urgency,
+        f"the archive command ends with {NOT_FOUND} and says nothing: no process could be started for it, or "
+        "it hides what it does not find",
+        (
+            f"exit code {NOT_FOUND} without a word of a shell's (the server's log): system(3) returns it where no "
+            "process can be made",
+            *(
+                f"{program.name} is there, and the server's user may run it"
+                for program in facts.programs
+                if program.executable
+            ),
+        ),
+        "look at what the server's user may have at a time: the number of processes (nproc, TasksMax=), memory; "
+        "or at what the command sends to /dev/null",
+        Snapshot.command,
+        "archive_command",
+        since=assessment.failing_since,
+        proof=(*log_lines(snapshot, lines), *command_and_archiver(snapshot)),
+        fixes=(Fix("see the limits, and what takes them", limits),),
+        certainty=Certainty.LIKELY,
+        surer="compare the limits of the archiver's process with what its user runs",
     )
 
 
@@ -178,7 +219,7 @@ def _is_told_of(program: ProgramFacts, named: str) -> bool:
     return bool(named) and (named in (program.name, program.path) or f" {named} " in f"{program.why_not} ")
 
 
-LINE_ENDS, INTERPRETER = "carriage return", "its interpreter "
+LINE_ENDS, INTERPRETER, NOEXEC = "carriage return", "its interpreter ", "mounted noexec"
 """In the words of observe/scripts/command.sh: what no mode mends."""
 
 
@@ -188,6 +229,11 @@ def _remedy_of_barred(program: ProgramFacts | None) -> str:
         return "take the carriage returns out of the script: the kernel takes them for a part of a name"
     if why.startswith(INTERPRETER):
         return "install that interpreter, or name in the script's first line one that is there"
+    if NOEXEC in why:
+        return (
+            "put it where programs may be run from, or mount that file system without noexec (NoExecPaths= "
+            "in the server's unit does it for the server alone): no mode is the cause"
+        )
     return "make it executable for the server's user, and every folder above it passable"
 
 
@@ -200,6 +246,9 @@ def _fixes_of_barred(program: ProgramFacts, path: str) -> tuple[Fix, ...]:
         name = quote(words[0].rpartition("/")[2])
         look = (f"head -n 1 {quote(path)}", f"command -v {name}")
         return (Fix("see which interpreter it names, and where one is", look),)
+    if NOEXEC in program.why_not:
+        look = (f"findmnt -T {quote(path)}", "systemctl show 'postgresql*' -p NoExecPaths -p ExecPaths")
+        return (Fix("see which file system it is, and what mounted it so", look),)
     return (Fix(f"make it executable: {path}", (f"chmod 0755 {path}",), "executable-command", subject=path),)
 
 
@@ -228,7 +277,8 @@ MODES: tuple[FailureMode, ...] = (
                 "The log's exit code, and the shell's own words. Each program that the command names is "
                 "looked for "
                 "as the server's user, with the postmaster's PATH: that alone says only that it may be "
-                "missing."
+                "missing. Where all are there, and no shell said a word, none could be started: system(3) returns "
+                "127 then, too (the limit of processes, memory)."
             ),
             fix=(
                 "Name it by its absolute path, or install it; reload.\n\n"

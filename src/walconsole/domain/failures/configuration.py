@@ -1,14 +1,17 @@
 """What the settings in force, and the files that are never read, get wrong."""
 
+import re
 from collections.abc import Iterator
 
 from walconsole.domain.facts.observed import ConfigFile, Setting
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.pgconf.resolution import Origin, Place, State
 from walconsole.domain.pgconf.values import SettingMeta, same
+from walconsole.domain.profile import folder_place, is_folder
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import ArchiverState
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.folders import folders_in_force
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import setting_row
@@ -181,6 +184,22 @@ def _overridden(assessment: Assessment, name: str, winner: Place, loser: Place) 
     )
 
 
+_OF_ONE_HOST = re.compile(r"ext\d.*|xfs|btrfs|zfs|f2fs|jfs|bcachefs|overlay(fs)?|tmpfs|reiserfs")
+"""As `stat -f` names file systems that no other host writes to."""
+
+
+def _folder_of_its_own(snapshot: Snapshot) -> str:
+    """The folder that the server archives to, where no other host can do so; empty where that is not seen."""
+    facts, primary = snapshot.folders.value, snapshot.primary.value
+    folders = folders_in_force(snapshot)
+    if facts is None or facts.elsewhere or primary is None or not is_folder(primary.bucket):
+        return ""
+    if folder_place(primary.bucket)[0] or snapshot.dr.value is not None or not folders:
+        return ""
+    local = all(not each.why and _OF_ONE_HOST.fullmatch(each.filesystem) for each in folders)
+    return folders[0].path if local else ""
+
+
 def archive_always(assessment: Assessment) -> Iterator[Finding]:
     """archive_mode = always on a standby: it archives what its primary archives, too."""
     snapshot = assessment.snapshot
@@ -190,6 +209,19 @@ def archive_always(assessment: Assessment) -> Iterator[Finding]:
     if settings.value("archive_mode") != "always":
         return
     failing = assessment.troubled
+    own = "" if failing else _folder_of_its_own(snapshot)
+    if own:
+        yield Finding(
+            "archive-always",
+            Severity.NOTE,
+            f"this standby archives too (archive_mode = always), into {own}, which is on a disk of this host",
+            ("pg_is_in_recovery() and archive_mode = always (pg_settings)",),
+            "nothing, where that archive is its own: the primary's is another",
+            Snapshot.settings,
+            "archive_mode",
+            proof=tuple(setting_row(snapshot, "archive_mode", "archive_command")),
+        )
+        return
     yield Finding(
         "archive-always",
         Severity.WARNING,
@@ -295,7 +327,10 @@ MODES: tuple[FailureMode, ...] = (
                 "for ever."
             ),
             cause="archive_mode = always on a standby whose primary writes to the same place.",
-            signal="The setting, and pg_is_in_recovery().",
+            signal=(
+                "The setting, and pg_is_in_recovery(). A note where it archives into folders of this host's own "
+                "disks alone (`stat -f`), and nothing fails: its primary's archive is another."
+            ),
             fix=(
                 "archive_mode = on on the standby; or a command that takes an identical object for a success."
             ),

@@ -80,7 +80,7 @@ def _missing(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
     owned = f"; owner {folder.owner}, mode {folder.mode}" if folder.owner else ""
     looking = Fix("see who may enter it", (f"namei -l {where}", f"findmnt -T {where}"))
     fixes: tuple[Fix, ...]
-    if "Stale" in folder.why or _UNANSWERED in folder.why:
+    if any(each in folder.why for each in ("Stale", _UNANSWERED, _DEAD)):
         how, remedy, fixes = _lost_server(folder)
     elif gone:
         how, remedy = "is not there", "make it again, owned by the server's user"
@@ -109,7 +109,8 @@ def _missing(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
     )
 
 
-_UNANSWERED = "did not answer"
+_UNANSWERED, _DEAD = "did not answer", "Transport endpoint is not connected"
+"""The second is ENOTCONN: of a mount by FUSE (rclone, sshfs, s3fs) whose program is gone (fuse(4))."""
 
 
 def _lost_server(folder: ArchiveFolder) -> tuple[str, str, tuple[Fix, ...]]:
@@ -120,11 +121,21 @@ def _lost_server(folder: ArchiveFolder) -> tuple[str, str, tuple[Fix, ...]]:
     seeing = Fix("see what is mounted there, and what the kernel says", ("cat /proc/mounts", "dmesg | tail"))
     if _UNANSWERED in folder.why:
         return "does not answer", "look at the server that it is mounted from, and at the network", (seeing,)
-    again = Fix(
-        "mount it anew",
-        (f"umount -l {point}", f"mount {point}"),
-        risk="what has files open there goes on with the old one until it ends",
-    )
+    risk = "what has files open there goes on with the old one until it ends"
+    if _DEAD in folder.why:
+        served = f" ({folder.filesystem})" if folder.filesystem else ""
+        again = Fix(
+            "take the dead mount away, and start what serves it",
+            (f"umount -l {point}", "systemctl list-units --all '*mount*' 'rclone*' 's3fs*' 'sshfs*'"),
+            risk=risk,
+        )
+        return (
+            f"is a dead mount: the program that served it{served} has ended",
+            "take the mount away, and start its program again (rclone mount, sshfs, s3fs: by its unit, which "
+            "is to start it again by itself)",
+            (again, seeing),
+        )
+    again = Fix("mount it anew", (f"umount -l {point}", f"mount {point}"), risk=risk)
     return "is stale: its server has another one there", "mount it anew", (again, seeing)
 
 
@@ -304,7 +315,10 @@ MODES: tuple[FailureMode, ...] = (
         Page(
             title="the archive's folder is not there",
             symptom="`cannot create regular file …: No such file or directory` in the log; archiving fails.",
-            cause="It was removed or renamed, or its file system is mounted elsewhere, or not any more.",
+            cause=(
+                "It was removed or renamed, or its file system is mounted elsewhere, or not any more; or the "
+                "program that serves the mount (rclone mount, sshfs, s3fs) has ended."
+            ),
             signal="stat on the droplet, as the server's own user.",
             fix=(
                 "Make it again, owned by the server's user. What it held is lost unless it was only renamed: "

@@ -307,12 +307,21 @@ def _late(assessment: Assessment) -> Verdict | None:
     return Verdict(Level.WARNING, f"archiving is too SLOW{direction}: {_lost(assessment)}")
 
 
+_STANDBY = Verdict(Level.UNKNOWN, "this is a standby: its primary archives; look there")
+_PAUSED = Verdict(
+    Level.UNKNOWN,
+    "this server is in recovery, and its replay is PAUSED: it replays and archives nothing until "
+    "pg_wal_replay_resume(), which ends a recovery at its target",
+)
+
+
 def _working(assessment: Assessment) -> Verdict:
     """The verdict where PostgreSQL's own account is good: what can be restored, as the buckets say."""
     snapshot, now = assessment.snapshot, assessment.now
     match assessment.state:
         case ArchiverState.STANDBY:
-            return Verdict(Level.UNKNOWN, "this is a standby: its primary archives; look there")
+            server = snapshot.server.value
+            return _PAUSED if server is not None and server.replay_paused else _STANDBY
         case ArchiverState.NEVER if nothing_due_yet(snapshot, now):
             return _at_best(assessment, "archiving is on, and nothing was due yet")
         case ArchiverState.NEVER:

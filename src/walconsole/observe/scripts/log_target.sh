@@ -29,9 +29,9 @@ may_read() { [ -r "$1" ] && { [ -z "$uid" ] || reads "$1" test -r "$1"; }; }
 
 # pick: sets `target` to the file to follow, to `journal`, or to nothing; and `beside` to the file that has what
 # programs print to standard error, where that is another one: for csvlog, jsonlog and syslog hold the server's own
-# words alone.
+# words alone. `collected`: the logging collector names it, and will begin others.
 pick() {
-    target='' beside=''
+    target='' beside='' collected=''
     if [ -r "$data/current_logfiles" ]; then
         while read -r kind file; do
             [ -n "$kind" ] || continue
@@ -42,6 +42,7 @@ pick() {
 $(reads '' head -c 4096 -- "$data/current_logfiles" 2>/dev/null)
 FILES
         if may_read "$target"; then
+            collected=1
             case $target in
                 *.csv | *.json)
                     for file in "${target%.*}.log" "${target%.*}"; do

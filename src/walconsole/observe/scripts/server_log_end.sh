@@ -49,7 +49,20 @@ of_syslog() {
         }'
 }
 
-# look KEY FILE KNOWN OFFSET: what is new in a file.
+# earlier FILE: what stands at the end of the file that the collector wrote before this one: of the same name, but for
+# numbers and the names of days and months, by which log_filename tells them apart.
+earlier() {
+    name=$(reads "$1" ls -t -- "${1%/*}" 2>/dev/null | head -n 1000 | OWN=${1##*/} awk '
+        function shape(name) {
+            gsub(/[0-9]+|Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec/, "#", name)
+            return name
+        }
+        $0 != ENVIRON["OWN"] && shape($0) == shape(ENVIRON["OWN"]) { print; exit }')
+    [ -z "$name" ] || reads "$1" tail -c "$most" -- "${1%/*}/$name" 2>/dev/null | of_interest
+}
+
+# look KEY FILE KNOWN OFFSET: what is new in a file. At the first look at one that the collector began just now, what
+# stands in the one before, too: the words of a failure that goes on may be a minute old.
 look() {
     key=$1 file=$2 before=$3 from=$4
     set -- $(reads "$file" stat -L -c '%i %s %Y' -- "$file" 2>/dev/null)
@@ -65,6 +78,7 @@ look() {
     say "$key.written" "${3:-}"
     say "$key.whole" "$whole"
     printf '\001%s.lines ' "$key"
+    if [ -z "$before" ] && [ -n "$collected" ] && [ "$size" -lt 65536 ]; then earlier "$file"; fi
     [ "$size" -le "$start" ] ||
         reads "$file" tail -c "+$((start + 1))" -- "$file" 2>/dev/null | head -c "$((size - start))" | this_server | of_interest
     printf '\000'

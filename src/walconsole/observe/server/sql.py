@@ -202,6 +202,7 @@ def _server(row: Row, at: float) -> ServerFacts:
         damaged_pages=integer(row, "damaged_pages"),
         damaged_at=number(row, "damaged_at"),
         damaged_databases=tuple(json.loads(text(row, "damaged_databases") or "[]")),
+        replay_paused=truth(row, "replay_paused"),
     )
 
 
