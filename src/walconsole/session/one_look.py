@@ -18,6 +18,7 @@ from walconsole.domain.standing.remedies import has_own_list, has_spool
 from walconsole.domain.standing.retention import is_judgeable
 from walconsole.domain.standing.unreachable import is_stopping
 from walconsole.domain.standing.unseen import unanswered
+from walconsole.domain.store.answers import FOLDER_CODES
 from walconsole.operator_files.kept import KeptFiles, for_this_session
 from walconsole.ports import Clock, Observer
 from walconsole.process.cleanup import Cleanups
@@ -188,10 +189,16 @@ def _is_whole(snapshot: Snapshot, now: float, asked: bool = False) -> bool:
         return False
     if has_spool(snapshot) and snapshot.spool.freshness is Freshness.UNREAD:
         return False
-    if _waits_for_list(snapshot) or _waits_for_objects(snapshot):
+    if _waits_for_list(snapshot) or _waits_for_objects(snapshot) or _waits_for_folders(snapshot):
         return False
     troubled = snapshot.settings.value is not None and Assessment(snapshot, now).troubled
     return not (troubled and _asks(snapshot)) or snapshot.production.freshness is not Freshness.UNREAD
+
+
+def _waits_for_folders(snapshot: Snapshot) -> bool:
+    """Where a copy that is a folder cannot be read, its file system tells why."""
+    refused = any(each.problem is not None and each.problem.code in FOLDER_CODES for each in snapshot.copies)
+    return refused and snapshot.folders.freshness is Freshness.UNREAD
 
 
 def _waits_for_list(snapshot: Snapshot) -> bool:

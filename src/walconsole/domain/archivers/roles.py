@@ -102,6 +102,8 @@ def role_of(
         return Role.PASSES
     if fed and not from_file and name in _FILTERS and not _writes(name, words, output):
         return Role.DOES
+    if name in ("ln", "mv") and any(word.endswith("%p") for word in words[:-1]):
+        return Role.STORES  # the segment itself: badly, and yet it is there
     if name in _ASKS or (name in ENCRYPTERS and _only_tells(words)):
         return Role.ASKS
     if name in _DOES and not (name == "tee" and _writes(name, words, output)):

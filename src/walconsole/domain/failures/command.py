@@ -93,16 +93,16 @@ def _not_started(assessment: Assessment, facts: CommandFacts, lines: tuple[LogEn
         f"the archive command ends with {NOT_FOUND} and says nothing: no process could be started for it, or "
         "it hides what it does not find",
         (
-            f"exit code {NOT_FOUND} without a word of a shell's (the server's log): system(3) returns it where no "
-            "process can be made",
+            f"exit code {NOT_FOUND} without a word of a shell's (the server's log): system(3) returns it "
+            "where no process can be made",
             *(
                 f"{program.name} is there, and the server's user may run it"
                 for program in facts.programs
                 if program.executable
             ),
         ),
-        "look at what the server's user may have at a time: the number of processes (nproc, TasksMax=), memory; "
-        "or at what the command sends to /dev/null",
+        "look at what the server's user may have at a time: processes (nproc, TasksMax=), memory; or at "
+        "what the command sends to /dev/null",
         Snapshot.command,
         "archive_command",
         since=assessment.failing_since,
@@ -277,8 +277,8 @@ MODES: tuple[FailureMode, ...] = (
                 "The log's exit code, and the shell's own words. Each program that the command names is "
                 "looked for "
                 "as the server's user, with the postmaster's PATH: that alone says only that it may be "
-                "missing. Where all are there, and no shell said a word, none could be started: system(3) returns "
-                "127 then, too (the limit of processes, memory)."
+                "missing. Where all are there, and no shell said a word, none could be started: system(3) "
+                "returns 127 then, too (the limit of processes, memory)."
             ),
             fix=(
                 "Name it by its absolute path, or install it; reload.\n\n"

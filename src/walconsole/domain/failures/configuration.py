@@ -328,8 +328,8 @@ MODES: tuple[FailureMode, ...] = (
             ),
             cause="archive_mode = always on a standby whose primary writes to the same place.",
             signal=(
-                "The setting, and pg_is_in_recovery(). A note where it archives into folders of this host's own "
-                "disks alone (`stat -f`), and nothing fails: its primary's archive is another."
+                "The setting, and pg_is_in_recovery(). A note where it archives into folders of this host's "
+                "own disks alone (`stat -f`), and nothing fails: its primary's archive is another."
             ),
             fix=(
                 "archive_mode = on on the standby; or a command that takes an identical object for a success."

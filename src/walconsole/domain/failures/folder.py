@@ -96,7 +96,17 @@ def _missing(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
         "folder-not-writable" if denied else "folder-missing",
         Severity.CRITICAL,
         f"the archive's folder {folder.path} {how}",
-        (f"{folder.path}: {folder.why} (as user {user}{owned})",),
+        (
+            f"{folder.path}: {folder.why} (as user {user}{owned})",
+            *(
+                [
+                    "PostgreSQL counts no failure: it was taken away just now, or the command says yes "
+                    "without it"
+                ]
+                if gone and not assessment.troubled and not assessment.has_failed
+                else []
+            ),
+        ),
         remedy,
         Snapshot.folders,
         "archive_command",

@@ -155,7 +155,7 @@ def _not_followed(assessment: Assessment) -> Iterator[Finding]:
     server, archiver = snapshot.server.value, snapshot.archiver.value
     if server is None or archiver is None or server.in_recovery:
         return
-    for copy, reading in copies(snapshot):
+    for _, reading in copies(snapshot):
         bucket = reading.value
         timeline = writing(archiver, server).timeline
         found = left_behind(bucket, timeline) if bucket is not None else None
@@ -169,8 +169,8 @@ def _not_followed(assessment: Assessment) -> Iterator[Finding]:
         yield Finding(
             "foreign-writer",
             Severity.WARNING,
-            f"another server still archives on timeline {found.newest.timeline}, which this one left: the old "
-            f"primary writes on, last {age_text(since)}",
+            f"another server still archives on timeline {found.newest.timeline}, which this one left: the "
+            f"old primary writes on, last {age_text(since)}",
             (
                 f"{found.child:08X}.history says that timeline {found.newest.timeline} was left in {fork}",
                 f"{newest} is beyond that, and was stored after the first segment of timeline {found.child}",

@@ -23,7 +23,11 @@ def permission(assessment: Assessment) -> Iterator[Finding]:
     """A file that the command needs may not be read or written by the server's user."""
     snapshot = assessment.snapshot
     sealed = assessment.programs_words(_READ_ONLY)
-    denied = tuple(each for each in assessment.programs_words(DENIED) if not _OF_NO_FILE.search(each.text))
+    denied = tuple(
+        each
+        for each in assessment.programs_words(DENIED)
+        if not _OF_NO_FILE.search(each.text) and not _SSH_GOES_ON.search(each.text)
+    )
     lines = [entry for entry in sealed or denied if not _is_told_elsewhere(entry.text)]
     if not lines or (assessment.last_failure is None and not assessment.troubled):
         return
@@ -65,6 +69,10 @@ def permission(assessment: Assessment) -> Iterator[Finding]:
     )
 
 
+_SSH_GOES_ON = re.compile(
+    r"hostkeys_\w+: |known[ _]hosts|could not create directory .*/\.ssh|ssh_config", re.IGNORECASE
+)
+"""What ssh says of its own files, and goes on: what it fails for, it says after that."""
 _OF_NO_FILE = re.compile(
     r"^\W*permission denied\W*$|permission denied for \w+|\b(?:http|status|code)\W{1,3}403\b", re.IGNORECASE
 )

@@ -1,16 +1,19 @@
-"""A restore command that says yes for a file that it does not bring."""
+"""A restore command that says yes for a file that it does not bring, or takes WAL from another folder."""
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 
 from walconsole.domain.archivers.ending import by_its_words
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import folder_place
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.folders import folders_in_force
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Severity
 from walconsole.domain.standing.proofs import setting_row
-from walconsole.domain.standing.recovery import restoring
+from walconsole.domain.standing.recovery import asked_by_restore, restoring
 from walconsole.domain.standing.remedies import RELOAD
 
 _MAKES_A_FILE = re.compile(r">\s*[\"']?%p|\bcurl\b")
@@ -51,6 +54,47 @@ def restore_says_yes(assessment: Assessment) -> Iterator[Finding]:
     )
 
 
+_TAKEN_FROM = re.compile(r"""(?<![\w.:@/$-])(/[^\s'"$`;&|<>%]*)/["']?%f""")
+"""A folder of this host: not a part of `host:/path`, nor one with a variable in it."""
+
+
+def restores_from_elsewhere(assessment: Assessment) -> Iterator[Finding]:
+    """The restore command takes WAL from folders of this host, and from none that is archived to."""
+    snapshot = assessment.snapshot
+    command, own = restoring(snapshot)
+    server, catalogue = snapshot.server.value, snapshot.catalogue.value
+    if not own or server is None or server.in_recovery or catalogue is None or asked_by_restore(snapshot):
+        return
+    if (catalogue.in_force["restore_command"].sourcefile or "").endswith("postgresql.auto.conf"):
+        return  # told as left there
+    copies = [folder_place(each.value.bucket) for each in snapshot.copies if each.value is not None]
+    if not copies or any(host or not path.startswith("/") for host, path in copies):
+        return  # a store beside: a folder may be asked first
+    stored = {path for _, path in copies} | {each.path for each in folders_in_force(snapshot)}
+    taken = {match[1] for match in _TAKEN_FROM.finditer(command)}
+    if not taken or any(f"{one}/".startswith(f"{each.rstrip('/')}/") for one in taken for each in stored):
+        return
+    named, archive = safe(min(taken)), safe(min(stored))
+    yield Finding(
+        "restore-elsewhere",
+        Severity.WARNING,
+        f"restore_command takes WAL from {named}, and the archive is {archive}: a recovery would find nothing "
+        "new",
+        (f"restore_command = {safe(command)} (pg_settings)", f"it is archived to {archive}"),
+        "let restore_command take WAL from where archive_command stores it, before it is needed",
+        Snapshot.settings,
+        "restore_command",
+        proof=tuple(setting_row(snapshot, "archive_command", "restore_command")),
+        fixes=(
+            Fix(
+                "see what is in both", tuple(f"ls -la {quote(each)} | tail -n 3" for each in (named, archive))
+            ),
+        ),
+        certainty=Certainty.LIKELY,
+        surer="where both are one folder by two names (a bind mount, a link), nothing is wrong: ls -ldi",
+    )
+
+
 MODES: tuple[FailureMode, ...] = (
     FailureMode(
         "restore-says-yes",
@@ -73,5 +117,20 @@ MODES: tuple[FailureMode, ...] = (
             source="access/transam/xlogarchive.c (RestoreArchivedFile), timeline.c (findNewestTimeLine)",
         ),
         look=restore_says_yes,
+    ),
+    FailureMode(
+        "restore-elsewhere",
+        Page(
+            title="the restore command takes WAL from another folder than it is archived to",
+            symptom="Nothing, until a recovery: it ends where the other folder ends, or finds no segment at all.",
+            cause="The archive was moved, and archive_command with it; restore_command was forgotten.",
+            signal=(
+                "The words of restore_command in force: folders of this host, of which none is the "
+                "archive's, nor one that archive_command names. What a script or another tool does is not "
+                "looked at, nor is a folder on another host."
+            ),
+            fix="Let restore_command name the archive's folder, and reload. Then `walconsole drill`.",
+        ),
+        look=restores_from_elsewhere,
     ),
 )

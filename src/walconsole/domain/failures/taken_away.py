@@ -32,7 +32,9 @@ def taken_away(assessment: Assessment) -> Iterator[Finding]:
     if settings is None or not is_enabled(settings.value("archive_mode")):
         return
     seen = tuple(_seen_gone(snapshot))
-    for part in _PARTS.split(command_in_force(snapshot)):
+    command, facts = command_in_force(snapshot), snapshot.command.value
+    script = facts.script if facts is not None and facts.command == command else ""
+    for part in (*_PARTS.split(command), *_PARTS.split(_called(script, command))):
         words = _WRAPPED.sub("", part.translate(_QUOTES).strip(), count=1)
         told = _LINKED if _LINKS.match(words) else _MOVED if _MOVERS.match(words) else None
         if told is not None and _SEGMENT.search(words):
@@ -42,6 +44,22 @@ def taken_away(assessment: Assessment) -> Iterator[Finding]:
             return
     if seen:
         yield _finding(snapshot, _MOVED[0], _MOVED[1], seen)
+
+
+_ASSIGNS = re.compile(
+    r"^[ \t]*(?:local[ \t]+|readonly[ \t]+|export[ \t]+)?(\w+)=[\"']?(%[pf])[\"']?[ \t]*$", re.MULTILINE
+)
+
+
+def _called(script: str, command: str) -> str:
+    """The script with %p and %f for what the command gives it, as far as plain words and variables tell."""
+    given = [word.translate(_QUOTES) for word in command.split()][1:]
+    for at, word in enumerate(given[:9], start=1):
+        if word in ("%p", "%f"):
+            script = re.sub(rf"\$(?:{at}(?!\d)|\{{{at}\}})", word, script)
+    for name, word in _ASSIGNS.findall(script):
+        script = re.sub(rf"\$(?:{name}\b|\{{{name}\}})", word, script)
+    return "\n".join(line for line in script.splitlines() if not line.lstrip().startswith("#"))
 
 
 _LEAST_GONE = 2
@@ -115,8 +133,8 @@ MODES: tuple[FailureMode, ...] = (
             ),
             signal=(
                 "Segments that are marked as archived (.done) and are not in pg_wal: PostgreSQL takes a "
-                "segment away together with its mark. And the words of archive_command in force, up to its "
-                "first such program; scripts are not followed for it."
+                "segment away together with its mark. And the words of archive_command in force and of the "
+                "script that it calls, up to the first such program."
             ),
             fix="Copy: `cp %p /mnt/wal/%f`. Take a base backup, for what was linked is worth nothing.",
             never="Do not restart the server in immediate mode before it copies and a checkpoint has ended.",

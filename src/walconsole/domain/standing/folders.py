@@ -59,7 +59,21 @@ def folders_in_force(snapshot: Snapshot) -> tuple[ArchiveFolder, ...]:
         return facts.folders
     named = {path.rstrip("/") for path in archive_folders(command)}
     copies = {folder_place(copy.value.bucket)[1] for copy in snapshot.copies if copy.value is not None}
-    return tuple(each for each in facts.folders if each.path.rstrip("/") in named | copies)
+    return tuple(
+        each
+        for each in facts.folders
+        if each.path.rstrip("/") in named | copies | _named_by_scripts(snapshot)
+    )
+
+
+def _named_by_scripts(snapshot: Snapshot) -> set[str]:
+    """Folders that the command in force archives to by what its scripts say: those of a copy that cannot be
+    read are named there alone.
+    """
+    found = snapshot.discovery.value
+    if found is None or found.judged != safe(command_in_force(snapshot)):
+        return set()
+    return {each.place.rstrip("/") for each in found.copies if each.place.startswith("/") and not each.unread}
 
 
 def is_in_folders(snapshot: Snapshot) -> bool:

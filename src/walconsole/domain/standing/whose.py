@@ -80,8 +80,8 @@ def writing(archiver: ArchiverFacts, server: ServerFacts) -> Segment:
 
 @record
 class LeftBehind:
-    """`newest` was stored `stored_at`, beyond `fork`, in which its timeline was left, and after `began_at`, when
-    the first segment of `child` was: whoever wrote it never followed. Times are the store's.
+    """`newest` was stored `stored_at`, beyond `fork`, in which its timeline was left, and after `began_at`,
+    when the first segment of `child` was: whoever wrote it never followed. Times are the store's.
     """
 
     child: int
