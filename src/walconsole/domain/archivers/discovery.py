@@ -36,6 +36,7 @@ from walconsole.domain.archivers.target import (
 )
 from walconsole.domain.archivers.tools import OFF
 from walconsole.domain.archivers.typed import typed
+from walconsole.domain.archivers.unset import unset_for
 from walconsole.domain.archivers.unsure import doubted
 from walconsole.domain.archivers.whole_folders import of_pg_wal, whole_folder
 from walconsole.domain.archivers.wrappers import SHELLS
@@ -130,10 +131,11 @@ def discover(settings: Settings, seen: Seen) -> tuple[Discovery, Wanted]:
     notes += [safe(note) for note in look.notes]
     notes += [words for mark, words in _ABOVE if any(name.startswith(mark) for name in seen.environ)]
     streaming = received[0].tool.value if received else ""
-    ending = Ending()
-    if not library and settings.command not in OFF and not look.wanted:
-        ending = ending_of(settings.command, look)
-    return Discovery(listed, streaming, tuple(notes), judged=settings.command, ending=ending), look.wanted
+    followed_whole = not library and settings.command not in OFF and not look.wanted
+    ending = ending_of(settings.command, look) if followed_whole else Ending()
+    unset = () if library else unset_for(settings.command, seen, listed)
+    found = Discovery(listed, streaming, tuple(notes), judged=settings.command, ending=ending, unset=unset)
+    return found, look.wanted
 
 
 def _legible(target: ArchiveTarget) -> ArchiveTarget:

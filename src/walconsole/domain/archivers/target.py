@@ -228,6 +228,7 @@ class Discovery:
     empty and no `notes`: nothing is archived anywhere. `owner` is the system's user that the server runs as.
     `ending` is how the command `judged` ends with its scripts, nothing where they were not read whole.
     `copied`: what cron and timers copy of its folders to elsewhere, in words.
+    `unset` are the variables of which it makes a place, and that nothing sets.
     """
 
     targets: tuple[ArchiveTarget, ...] = ()
@@ -237,3 +238,4 @@ class Discovery:
     judged: str = field(default="", repr=False)
     ending: Ending = field(default_factory=Ending, repr=False)
     copied: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()

@@ -275,7 +275,8 @@ class DiscoveryFacts:
     followed. Of the command `judged`, followed with its scripts: `hiding` is what of it says yes whatever
     happened before, empty where nothing is seen to, `hiding_at` the script's line, empty where it stands in
     the command itself; `stores_nothing`: it comes to nothing that could store a segment. `copied` is what
-    cron and timers copy of the archive's folders to elsewhere. All is safe to show.
+    cron and timers copy of the archive's folders to elsewhere. `unset`: variables of which the command makes
+    a place to store into, and that nothing sets. All is safe to show.
     """
 
     copies: tuple[FoundCopy, ...] = ()
@@ -286,6 +287,7 @@ class DiscoveryFacts:
     hiding_at: str = ""
     stores_nothing: bool = False
     copied: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
 
 
 class RuleAction(StrEnum):

@@ -44,6 +44,7 @@ from walconsole.domain.failures import (
     taken_away,
     unattended,
     unsafe_writes,
+    unset,
     uploads,
     usability,
     whole_folder,
@@ -66,6 +67,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
         (
             *command.MODES,
             *rclone_config.MODES,
+            *unset.MODES,
             *permission.MODES,
             *no_room.MODES,
             *hidden.MODES,

@@ -25,6 +25,7 @@ from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
 from walconsole.domain.standing.remedies import command_in_force, own_command, runs_rclone
+from walconsole.domain.standing.silent_ends import silent_ends
 from walconsole.domain.store.answers import UNREAD_PLACE
 from walconsole.domain.units import age_text, duration_text, plural
 
@@ -137,6 +138,9 @@ def _how_it_ended(assessment: Assessment) -> Iterator[str]:
         meaning = ""
     if not words and code == 1 and (there := _tested_file(assessment)):
         yield f"`test ! -f` ends so, without a word, where {there} is there already: compare it with pg_wal's"
+    facts = assessment.snapshot.command.value
+    if not words and code == 1 and facts is not None:
+        yield from silent_ends(f"{facts.command}\n{facts.script}")
     silent = "" if words else ", and nothing that it printed is there"
     yield f"it ends with exit code {code}{', ' + meaning if meaning else ''}{silent} (the server's log)"
 

@@ -11,7 +11,7 @@ from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof
 from walconsole.domain.standing.not_found import missed
 from walconsole.domain.standing.proofs import command_and_archiver, log_lines
-from walconsole.domain.standing.remedies import ours_in_force
+from walconsole.domain.standing.remedies import data_directory, ours_in_force
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """What a POSIX shell exits with (POSIX.1-2024, Shell Command Language, 2.8.2)."""
@@ -80,9 +80,9 @@ def _not_started(assessment: Assessment, facts: CommandFacts, lines: tuple[LogEn
     same 127 where no process could be made.
     """
     snapshot = assessment.snapshot
-    process = "PID_OF_THE_ARCHIVER" if facts.archiver is None else str(facts.archiver.pid)
+    pid = quote(f"{data_directory(snapshot)}/postmaster.pid")
     limits = (
-        f"grep -E 'processes|open files' /proc/{process}/limits",
+        f"grep -E 'processes|open files' /proc/$(head -n 1 {pid})/limits",
         "ps -eLf | awk '{ print $1 }' | sort | uniq -c | sort -n | tail -n 5",
         "systemctl show 'postgresql*' -p TasksCurrent -p TasksMax -p LimitNPROC",
         "dmesg -T | grep -iE 'fork rejected|out of memory' | tail",

@@ -6,6 +6,7 @@ from shlex import quote
 
 from walconsole.domain.archivers.ending import by_its_words
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.pgconf.resolution import Origin
 from walconsole.domain.profile import folder_place
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment
@@ -62,10 +63,12 @@ def restores_from_elsewhere(assessment: Assessment) -> Iterator[Finding]:
     """The restore command takes WAL from folders of this host, and from none that is archived to."""
     snapshot = assessment.snapshot
     command, own = restoring(snapshot)
-    server, catalogue = snapshot.server.value, snapshot.catalogue.value
-    if not own or server is None or server.in_recovery or catalogue is None or asked_by_restore(snapshot):
+    server, files = snapshot.server.value, snapshot.files.value
+    if not own or server is None or server.in_recovery or asked_by_restore(snapshot):
         return
-    if (catalogue.in_force["restore_command"].sourcefile or "").endswith("postgresql.auto.conf"):
+    resolved = files.resolution if files is not None else None
+    chain = resolved.chain("restore_command") if resolved is not None else None
+    if chain is not None and chain.winner is not None and chain.winner.origin is Origin.AUTO_CONF:
         return  # told as left there
     copies = [folder_place(each.value.bucket) for each in snapshot.copies if each.value is not None]
     if not copies or any(host or not path.startswith("/") for host, path in copies):
@@ -78,8 +81,8 @@ def restores_from_elsewhere(assessment: Assessment) -> Iterator[Finding]:
     yield Finding(
         "restore-elsewhere",
         Severity.WARNING,
-        f"restore_command takes WAL from {named}, and the archive is {archive}: a recovery would find nothing "
-        "new",
+        f"restore_command takes WAL from {named}, and the archive is {archive}: a recovery would find "
+        "nothing new",
         (f"restore_command = {safe(command)} (pg_settings)", f"it is archived to {archive}"),
         "let restore_command take WAL from where archive_command stores it, before it is needed",
         Snapshot.settings,
@@ -122,7 +125,7 @@ MODES: tuple[FailureMode, ...] = (
         "restore-elsewhere",
         Page(
             title="the restore command takes WAL from another folder than it is archived to",
-            symptom="Nothing, until a recovery: it ends where the other folder ends, or finds no segment at all.",
+            symptom="Nothing, until a recovery: it ends where the other folder ends, or finds nothing.",
             cause="The archive was moved, and archive_command with it; restore_command was forgotten.",
             signal=(
                 "The words of restore_command in force: folders of this host, of which none is the "

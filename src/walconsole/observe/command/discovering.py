@@ -246,6 +246,7 @@ def facts_of(found: Discovery, differences: Sequence[str] = ()) -> DiscoveryFact
         safe(at),
         found.ending.stores_nothing,
         tuple(safe(line) for line in found.copied),
+        tuple(map(safe, found.unset)),
     )
 
 
