@@ -6,13 +6,17 @@ Their healthy sisters stand beside them: a false alarm is as wrong as a false gr
 import asyncio
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.integration.failure_stage import TABLE, Row
 from tests.integration.test_failures_folder import archiving, elsewhere, looked_at
+from tests.integration.test_failures_found import Host, host
 from tests.servers.archived import fill_segment, start_archiving, wait_archived
 from tests.servers.fixtures import MakePostgres
+from tests.servers.ports import wait_until
 from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
 from tests.servers.writer import write_private
@@ -25,7 +29,7 @@ pytestmark = [
     pytest.mark.long,
 ]
 
-__all__ = ["elsewhere"]
+__all__ = ["elsewhere", "host"]
 
 
 @pytest.fixture
@@ -90,28 +94,20 @@ async def test_a_mount_whose_program_has_ended(
 
 
 @pytest.mark.failure_mode("variable-unset")
-async def test_a_variable_that_the_servers_unit_set(
-    sshd: SshServer, server: PostgresServer, elsewhere: Path
-) -> None:
+async def test_a_variable_that_the_servers_unit_set(host: Host) -> None:
     """A drop-in with Environment= is lost: the shell puts nothing for it, and `cp` may not write to /."""
-    into = elsewhere / "wal"
-    into.mkdir()
-    server.give(into)
-    made = script(server, "by-variable", 'set -e\nexec cp "$1" "$WAL_ARCHIVE/$2"')
-    server.configure(archive_mode="on", archive_command=f"{made} %p %f")
-    start = f"{server.bin_dir}/pg_ctl -D {server.data_dir} -s -w -l {server.log_file} start"
-    server.run(["sh", "-c", f"WAL_ARCHIVE={into} exec {start}"])
-    wait_archived(server, [fill_segment(server) for _ in range(2)])
-    async with looked_at(sshd, server, into) as watched:
-        await watched.green()
-        assert "variable-unset" not in watched.rules()
-    server.restart()
-    fill_segment(server)
-    async with looked_at(sshd, server, into) as watched:
-        story = await watched.root("variable-unset", "Environment= of the server's unit lost")
-        assert "$WAL_ARCHIVE" in story.root.title
-        assert "Environment=" in story.root.remedy
-        assert watched.diagnosis().verdict.level is Level.CRITICAL
+    made = script(host.server, "by-variable", 'set -e\nexec cp "$1" "$WAL_ARCHIVE/$2"')
+    start_archiving(host.server, f"{made} %p %f")
+    fill_segment(host.server)
+    began = time.monotonic()
+    wait_until(lambda: "failed with exit code" in host.server.log_file.read_text(), "it fails", 20)
+    code, document = await host.checked()
+    root = document["stories"][0]["root"]
+    assert root["id"] == "variable-unset", document["stories"]
+    assert "$WAL_ARCHIVE, which nothing sets" in root["title"]
+    assert "Environment=" in root["remedy"]
+    assert code == 2
+    TABLE.append(Row("Environment= of the server's unit lost", "variable-unset", time.monotonic() - began))
 
 
 @pytest.mark.failure_mode("segment-taken-away")
@@ -167,6 +163,7 @@ async def test_a_standby_with_an_archive_of_its_own_is_no_alarm(
         await asyncio.to_thread(wait_archived, standby)
         async with looked_at(sshd, standby, elsewhere / "own") as watched:
             await watched.until(lambda: "archive-always" in watched.rules(), "the note")
+            await watched.green()
             told = [each for each in watched.diagnosis().findings if each.rule == "archive-always"]
             assert told[0].severity is Severity.NOTE
             assert not watched.stories()
@@ -217,8 +214,10 @@ async def test_a_log_that_was_rotated_in_the_midst_keeps_its_words(
     server.sql("SELECT pg_rotate_logfile()")
     await asyncio.sleep(1.5)
     async with looked_at(sshd, server, into) as watched:
-        story = await watched.root("failing", "a log in JSON that was rotated in the midst")
-        assert story.root.title.endswith("no tape in the drive")
+        await watched.root("failing", "a log in JSON that was rotated in the midst")
+        await watched.until(
+            lambda: watched.stories()[0].root.title.endswith("no tape in the drive"), "its words", 8
+        )
 
 
 @pytest.mark.failure_mode("folder-missing")

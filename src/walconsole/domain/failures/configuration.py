@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator
 
 from walconsole.domain.facts.observed import ConfigFile, Setting
-from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.pgconf.resolution import Origin, Place, State
 from walconsole.domain.pgconf.values import SettingMeta, same
 from walconsole.domain.profile import folder_place, is_folder
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import ArchiverState
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.folders import folders_in_force
+from walconsole.domain.standing.folders import folders_in_force, is_in_folders
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import setting_row
@@ -209,6 +209,8 @@ def archive_always(assessment: Assessment) -> Iterator[Finding]:
     if settings.value("archive_mode") != "always":
         return
     failing = assessment.troubled
+    if not failing and is_in_folders(snapshot) and snapshot.folders.freshness is Freshness.UNREAD:
+        return  # whose disks they are on decides
     own = "" if failing else _folder_of_its_own(snapshot)
     if own:
         yield Finding(
