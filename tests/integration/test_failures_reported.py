@@ -4,6 +4,7 @@ Their healthy sisters stand beside them: a false alarm is as wrong as a false gr
 """
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -61,6 +62,29 @@ async def test_an_archiver_that_may_start_no_process(
 def run(*words: str) -> int:
     """Its exit status."""
     return subprocess.run(words, check=False, timeout=30, stderr=subprocess.DEVNULL).returncode
+
+
+BASHS = [
+    ("[[ in a shell of POSIX alone", "[[ ! -f {0}/%f ]] && cp %p {0}/%f", "command-not-found"),
+    ("set -o pipefail in a shell of POSIX alone", "set -o pipefail; cat %p | cat >{0}/%f", "failing"),
+]
+
+
+@pytest.mark.skipif("dash" not in os.path.realpath("/bin/sh"), reason="/bin/sh is another shell here")
+@pytest.mark.failure_mode("command-not-found", "failing")
+async def test_a_command_that_is_written_for_bash(
+    sshd: SshServer, server: PostgresServer, elsewhere: Path
+) -> None:
+    """Debian's /bin/sh is dash: `install [[` was advised."""
+    async with archiving(sshd, server, elsewhere) as watched:
+        for what, command, rule in BASHS:
+            start_archiving(server, command.format(watched.folder))
+            fill_segment(server)
+            await watched.root(rule, what)
+            await watched.until(lambda: "bash" in watched.stories()[0].root.remedy, "what to do")
+            assert "install it" not in watched.stories()[0].root.remedy
+            start_archiving(server, f"cp %p {watched.folder}/%f")
+            await watched.green("by cp")
 
 
 _DEAD = """

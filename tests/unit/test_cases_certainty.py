@@ -193,7 +193,9 @@ def test_older_wal_of_before_an_upgrade_is_a_note_once_there_is_a_base_backup(
     taken = (backup(system_identifier=int(OURS)),) if backed_up else ()
     held = replace(held, identities=(identity(last, newest), identity(first, oldest)), backups=taken)
     found = diagnose(healthy(primary=held, dr=bucket(BucketRole.DR)), NOW)
-    assert only(found, "foreign-writer").severity is severity
+    told = only(found, "foreign-writer")
+    assert told.severity is severity
+    assert ("take a base backup now" in told.remedy) is (newest == OURS and not backed_up)
 
 
 def test_a_disk_that_is_full_within_the_hour_or_two_comes_before_a_file_that_is_never_read() -> None:

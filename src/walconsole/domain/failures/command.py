@@ -7,6 +7,7 @@ from walconsole.domain.facts.evidence import CommandFacts, LogEntry, ProgramFact
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import archive_timeout_s, last_success_age
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.known_words import BY_BASH
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof
 from walconsole.domain.standing.not_found import missed
@@ -60,7 +61,9 @@ def command_not_found(assessment: Assessment) -> Iterator[Finding]:
             *(f"{program.name} is not found by the server's user" for program in missing),
             *([f"the shell ends with {NOT_FOUND} (the server's log)"] if lines else []),
         ),
-        "install it, or name it by its absolute path in archive_command, then reload",
+        BY_BASH
+        if name in _BASHS_OWN
+        else "install it, or name it by its absolute path in archive_command, then reload",
         Snapshot.command,
         "archive_command",
         since=assessment.failing_since,
@@ -70,7 +73,7 @@ def command_not_found(assessment: Assessment) -> Iterator[Finding]:
             *command_and_archiver(snapshot),
         ),
         fixes=_fixes_of_not_found(snapshot, name),
-        certainty=Certainty.PROVED if lines and looked else Certainty.LIKELY if lines else Certainty.POSSIBLE,
+        certainty=_sure_of_not_found(named, tried=bool(lines), looked=looked),
         surer=_surer_of_not_found(name if named else "", tried=bool(lines), looked=looked),
     )
 
@@ -115,14 +118,24 @@ def _not_started(assessment: Assessment, facts: CommandFacts, lines: tuple[LogEn
 
 def _surer_of_not_found(named: str, *, tried: bool, looked: bool) -> str:
     """What the log alone leaves open: the shell's words are one witness, a look at the droplet the other."""
-    if tried and looked:
+    if tried and (looked or named in _BASHS_OWN):
         return ""
     if named:
         return f"look for {named} as the server's user, with the server's environment"
     return "the shell has not said so: look as the server's user, with the server's environment"
 
 
+def _sure_of_not_found(named: str, *, tried: bool, looked: bool) -> Certainty:
+    if not tried:
+        return Certainty.POSSIBLE
+    return Certainty.PROVED if looked or named in _BASHS_OWN else Certainty.LIKELY
+
+
 def _fixes_of_not_found(snapshot: Snapshot, name: str) -> tuple[Fix, ...]:
+    if name in _BASHS_OWN:
+        return (
+            Fix("see which shell /bin/sh is, and where bash is", ("readlink -f /bin/sh", "command -v bash")),
+        )
     by_path = Fix(
         "name the program by its absolute path, in the file that sets archive_command, and reload",
         (*((f"command -v {quote(name)}",) if name else ()), "SELECT pg_reload_conf();"),
@@ -154,7 +167,15 @@ def _works_all_the_same(assessment: Assessment) -> bool:
     return not assessment.troubled and age is not None and age < 2 * timeout + 60
 
 
+_BASHS_OWN = frozenset({
+    "[[", "source", "shopt", "declare", "typeset", "let", "pushd", "popd", "mapfile", "readarray", "function",
+})  # fmt: skip
+"""What bash does itself, and a shell of POSIX alone looks for as programs (bash(1))."""
+
+
 def _title_ofmissed(name: str) -> str:
+    if name in _BASHS_OWN:
+        return f"the archive command is written for bash, and /bin/sh does not know {name}"
     if not name:
         return "a program that the archive command runs is not found"
     if ".so" in name.rpartition("/")[2]:

@@ -43,10 +43,14 @@ def _others_wal(assessment: Assessment) -> Iterator[Finding]:
         found = another_cluster(bucket, server.system_identifier) if bucket is not None else None
         if bucket is not None and found is not None and found.header is not None:
             newer = _newer_base_backup(bucket, found, server)
+            upgraded = newer is None and bucket.newest_segment in _ours(bucket, server)
             yield Finding(
                 "foreign-writer",
                 Severity.NOTE if newer is not None else Severity.CRITICAL,
-                f"the {copy} bucket holds another cluster's WAL"
+                f"the {copy} bucket holds older WAL of another cluster, as after an upgrade, and no base "
+                "backup of this one since"
+                if upgraded
+                else f"the {copy} bucket holds another cluster's WAL"
                 if newer is None
                 else f"the {copy} bucket still holds older WAL of another cluster, as after an upgrade",
                 (
@@ -54,7 +58,10 @@ def _others_wal(assessment: Assessment) -> Iterator[Finding]:
                     f"this server is {server.system_identifier} (pg_control_system)",
                     *([f"{newer} is a base backup of this server's, and newer than that"] if newer else []),
                 ),
-                "give each cluster a bucket or a prefix of its own, then take a new base backup"
+                "where this server was made from that one (pg_upgrade), take a base backup now: nothing "
+                "older is of use to it; else give each cluster a bucket or a prefix of its own first"
+                if upgraded
+                else "give each cluster a bucket or a prefix of its own, then take a new base backup"
                 if newer is None
                 else "nothing is needed of it for this server: let retention take it, or move it to a "
                 "prefix of its own",
@@ -75,18 +82,22 @@ def _others_wal(assessment: Assessment) -> Iterator[Finding]:
             return
 
 
+def _ours(bucket: BucketFacts, server: ServerFacts) -> set[str]:
+    """The segments whose page header was read, and names this server's system."""
+    return {
+        each.name
+        for each in bucket.identities
+        if each.header is not None and each.header.system_identifier == server.system_identifier
+    }
+
+
 def _newer_base_backup(bucket: BucketFacts, found: SegmentIdentity, server: ServerFacts) -> str | None:
     """A whole base backup of this server's from after another cluster's WAL, None where there is none.
 
     Its newest segment must be seen to be this server's: else the other one writes on.
     """
-    ours = [
-        each
-        for each in bucket.identities
-        if each.header is not None and each.header.system_identifier == server.system_identifier
-    ]
     last = wal_name(found.name, server.segment_bytes)
-    if last is None or last.segment is None or bucket.newest_segment not in [each.name for each in ours]:
+    if last is None or last.segment is None or bucket.newest_segment not in _ours(bucket, server):
         return None
     for backup in bucket.backups or ():
         if isinstance(backup, Unreadable) or backup.completeness is not Completeness.COMPLETE:

@@ -37,6 +37,10 @@ _MEMORY = (
     "give the command less to do at once (zstd -T1, fewer streams), or the host or the unit more memory "
     "(MemoryMax, ulimit -v)"
 )
+BY_BASH = (
+    "the command is written for bash, and PostgreSQL runs it by /bin/sh, which is another shell here "
+    "(dash?): call bash (bash -c '…', or a script whose first line is #!/bin/bash)"
+)
 _SSH = "reach that host as the server's user, whose keys and known_hosts count"
 ROWS: tuple[Known, ...] = (
     _row(
@@ -85,6 +89,12 @@ ROWS: tuple[Known, ...] = (
         "take the limit on the size of files away (ulimit -f, LimitFSIZE): a segment does not fit into it",
         "see the limit",
         "runuser -u {user} -- sh -c 'ulimit -f'",
+    ),
+    _row(
+        r"illegal option -o pipefail|bad substitution|redirection unexpected|\"\(\" unexpected",
+        BY_BASH,
+        "see which shell runs it",
+        "readlink -f /bin/sh",
     ),
     _row(
         r"exec format error",
