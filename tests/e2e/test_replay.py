@@ -1,5 +1,6 @@
 """`walconsole replay` in a real terminal: it plays, moves, and leaves; a file that is none is one line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,4 +41,4 @@ def test_a_file_that_is_no_recording_is_one_line(console: Open, tmp_path: Path) 
     path.write_text("{}")
     terminal = console("replay", str(path))
     assert terminal.wait() == 2
-    assert "it is no recording" in terminal.text.replace("\n", " ")
+    assert "itisnorecording" in re.sub(r"\s", "", terminal.text), "wherever the line was folded"

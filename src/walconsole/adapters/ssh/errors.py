@@ -25,6 +25,9 @@ _REMEDY_BY_ERRNO = {
     ),
 }
 
+_HUNG_UP = (asyncssh.ConnectionLost, BrokenPipeError, ConnectionResetError)
+"""How a program that ended is met, by what comes first: reading of it, or writing to it."""
+
 
 def connection_error(error: BaseException, settings: SshSettings, timeout_s: float) -> SshError:
     """`error`, raised while connecting to `settings`, as one of ours. Authentication is not in here."""
@@ -48,6 +51,9 @@ def _connection_error(error: BaseException, settings: SshSettings, timeout_s: fl
     if isinstance(error, (socket.gaierror, UnicodeError)):  # UnicodeError: no name of the DNS could be it
         why = f"unknown host {safe(settings.host)} ({getattr(error, 'strerror', 'not a name')})"
         return SshError(tried, why, "check the name and the DNS")
+    if settings.proxy_command and isinstance(error, _HUNG_UP):
+        why = f"its ProxyCommand ended: {safe(settings.proxy_command)}"
+        return SshError(tried, why, "run the command by hand: what it says there is not seen here")
     if isinstance(error, OSError):
         return _os_error(error, tried)
     if isinstance(error, asyncssh.ChannelOpenError):
@@ -56,9 +62,6 @@ def _connection_error(error: BaseException, settings: SshSettings, timeout_s: fl
             f"the jump host could not reach it: {safe(error.reason)}",
             "check the address as seen from the jump host, and AllowTcpForwarding there",
         )
-    if isinstance(error, asyncssh.ConnectionLost) and settings.proxy_command:
-        why = f"its ProxyCommand ended: {safe(settings.proxy_command)}"
-        return SshError(tried, why, "run the command by hand: what it says there is not seen here")
     return _protocol_error(error, tried)
 
 
