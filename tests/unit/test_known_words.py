@@ -34,6 +34,8 @@ WORDS = [
     ("Host key verification failed.", "keys and known_hosts", "runuser -u postgres"),
     ("wal@store: Permission denied (publickey).", "authorized_keys", "runuser -u postgres"),
     ("gpg: 0xDEADBEEF: skipped: No public key", "import the public key", "runuser -u postgres -- gpg"),
+    ("sh: 1: set: Illegal option -o pipefail", "call bash", "readlink -f /bin/sh"),
+    ("/opt/archive.sh: 3: Bad substitution", "call bash", "readlink -f /bin/sh"),
     ("audit: type=1400 apparmor=\"DENIED\" operation=\"open\" name=\"/srv/wal/\"", "AppArmor", "ausearch"),
 ]  # fmt: skip
 

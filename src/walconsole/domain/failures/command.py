@@ -54,7 +54,7 @@ def command_not_found(assessment: Assessment) -> Iterator[Finding]:
     yield Finding(
         "command-not-found",
         assessment.urgency,
-        _title_ofmissed(name)
+        _title_of_missed(name)
         if lines
         else f"the archive command names {name}, which the server's user does not find",
         (
@@ -173,7 +173,7 @@ _BASHS_OWN = frozenset({
 """What bash does itself, and a shell of POSIX alone looks for as programs (bash(1))."""
 
 
-def _title_ofmissed(name: str) -> str:
+def _title_of_missed(name: str) -> str:
     if name in _BASHS_OWN:
         return f"the archive command is written for bash, and /bin/sh does not know {name}"
     if not name:
