@@ -44,9 +44,9 @@ from walconsole.domain.failures import (
     taken_away,
     unattended,
     unsafe_writes,
-    unset,
     uploads,
     usability,
+    variable_unset,
     whole_folder,
 )
 from walconsole.domain.standing.assessment import Assessment
@@ -67,7 +67,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
         (
             *command.MODES,
             *rclone_config.MODES,
-            *unset.MODES,
+            *variable_unset.MODES,
             *permission.MODES,
             *no_room.MODES,
             *hidden.MODES,
