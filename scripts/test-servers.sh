@@ -26,6 +26,7 @@ barman:barman:Barman
 shellcheck:shellcheck:the scripts for the droplet
 groff:groff-base:the man page
 zstd:zstd:the scripts for the droplet
+curl:curl:what a droplet asks of its endpoints
 tmux:tmux:terminals
 sudo:sudo:sudo
 socat:socat:the bridge to the socket

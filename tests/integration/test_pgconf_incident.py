@@ -34,7 +34,9 @@ async def incident(
     cluster = make_cluster()
     sshd = make_sshd({"SetEnv": f"PG_CLUSTER_CONF_ROOT={cluster.conf_root}"})
     pgdata = cluster.folder / "pgdata"
-    dropin = cluster.folder / "etc/systemd/system/postgresql@15-main.service.d/pgdata.conf"
+    dropin = (
+        cluster.folder / f"etc/systemd/system/postgresql@{cluster.debian_version}-main.service.d/pgdata.conf"
+    )
     for path, text in (
         (pgdata / "postgresql.conf", DEAD),
         (cluster.data_dir / "postgresql.conf", DEAD),
