@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from walconsole.domain.archive.contents import Archive
 from walconsole.domain.archive.index import ArchiveIndex
-from walconsole.domain.archive.layouts import LOG_BYTES
-from walconsole.domain.archive.losses import Losses, Lost
+from walconsole.domain.archive.layouts import LOG_BYTES, Place
+from walconsole.domain.archive.losses import Losses, Lost, losses
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.wal import Segment
 
@@ -36,6 +36,16 @@ def resized_losses(found: Losses, old: int, new: int) -> Losses:
         )
         for place, lost in found.items()
     }
+
+
+def losses_since(
+    before: ArchiveIndex, main: Place | None, known: Losses, after: ArchiveIndex, now: float
+) -> Losses:
+    """See `losses`; whichever segment size the listing `before` was read with, it may have been a guess."""
+    size = after.segment_bytes
+    if before.segment_bytes != size:
+        known, before = resized_losses(known, before.segment_bytes, size), resized(before, size)
+    return losses(before, main, known, after, now)
 
 
 def _archive(archive: Archive, old: int, new: int) -> Archive:

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.domain.archive.layouts import Place
-from walconsole.domain.archive.losses import Losses, losses
-from walconsole.domain.archive.resized import resized, resized_losses
+from walconsole.domain.archive.losses import Losses
+from walconsole.domain.archive.resized import losses_since
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, BucketTarget
@@ -270,13 +270,9 @@ class BucketProbe:
         if before is None:
             return
         main = before.main.place if before.main is not None else None
-        index, known, size = before.index, before.losses, picture.index.segment_bytes
-        if index.segment_bytes != size:  # it was read with a guess
-            known = resized_losses(known, index.segment_bytes, size)
-            index = resized(index, size)
-        picture.losses = losses(index, main, known, picture.index, self.clock.now())
+        picture.losses = losses_since(before.index, main, before.losses, picture.index, self.clock.now())
         self._before = None
-        if picture.losses != known:
+        if picture.losses != before.losses:
             await self.save()
 
     def _sweep_soon(self) -> None:
