@@ -15,7 +15,7 @@ from walconsole.droplet.names import names_of
 _BACKUP_PARTS = ("telling", "alone", "hashing", "storing", "building", "streaming", "proving")
 """Templates of which the base backup's script consists besides, by the name of their place."""
 
-_RESTORING_PARTS = ("phases", "drill_lock", "hashing", "drill_files", "drill_server")
+_RESTORING_PARTS = ("phases", "drill_lock", "hashing", "drill_files", "drill_server", "drill_words")
 _DRILL_PARTS = (
     *_RESTORING_PARTS,
     "drill_reading",

@@ -102,7 +102,7 @@ known_by() {
 }
 
 # ask SQL: one row, within half a minute.
-ask() { timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ -c "$1" 2>&1; }
+ask() { answer_of timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ -c "$1"; }
 
 facts_sql="
 SELECT

@@ -33,6 +33,8 @@ set -u
 
 @DRILL_SERVER@
 
+@DRILL_WORDS@
+
 @DRILL_READING@
 
 @DRILL_PRUNE@
@@ -149,7 +151,7 @@ keep_bounds() {
 
 # -- What production is asked.
 
-ask() { timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ -c "$1" 2>&1; }
+ask() { answer_of timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ -c "$1"; }
 
 facts_sql="
 SELECT

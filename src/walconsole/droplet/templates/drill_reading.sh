@@ -51,6 +51,7 @@ read_databases() {
 replace(replace(datname, E'\\\\', E'\\\\\\\\'), '''', E'\\\\''')) FROM pg_database \
 WHERE datallowconn AND datname !~ E'[\\\\n\\\\r]' ORDER BY datname" >"$temp/databases" 2>"$temp/said.databases" ||
         unreadable $? not-readable "pg_database cannot be read: $(plain "$(cat "$temp/said.databases")")"
+    note_collations
     : >"$temp/relations"
     while read -r database; do
         read_database "$database" </dev/null
@@ -58,6 +59,17 @@ WHERE datallowconn AND datname !~ E'[\\\\n\\\\r]' ORDER BY datname" >"$temp/data
     wc -l <"$temp/databases" | tr -d ' ' >"$temp/database_count"
     wc -l <"$temp/relations" | tr -d ' ' >"$temp/relation_count"
     [ "$(cat "$temp/relation_count")" -gt 0 ] || verdict failed not-readable "no relation could be read"
+}
+
+# note_collations: the databases whose text is sorted otherwise by what this host has (asked so of 15 and later): their indexes
+# may miss rows here.
+note_collations() {
+    [ "$version" -ge 150000 ] || return 0
+    others=$(drill_psql -d @DATABASE@ -c "SELECT string_agg(format('%s (%s, here %s)', datname, datcollversion,
+        pg_database_collation_actual_version(oid)), ', ' ORDER BY datname) FROM pg_database
+        WHERE datcollversion <> pg_database_collation_actual_version(oid)" 2>/dev/null)
+    [ -z "$others" ] || echo "text is sorted otherwise on this host than where the indexes were built: REINDEX after a \
+restore here: $(plain "$others")" >>"$temp/notes"
 }
 
 # read_database CONNECTION: each error counts, but for a lock that the replay holds, and what takes too long.
@@ -96,6 +108,9 @@ ask_queries() {
     [ "$asked" = 0 ] || [ -n "$locked_out" ] || echo 4 >"$temp/level"
 }
 
+# complained OF: the first line of what psql said of it that is no warning.
+complained() { grep -vE '^(WARNING|DETAIL|HINT|LOCATION): ' "$temp/said.$1" | head -n 1; }
+
 query() {
     asked=$((asked + 1))
     drill_psql -d @DATABASE@ -v ON_ERROR_STOP=1 -v VERBOSITY=verbose -c "$1" >"$temp/row" 2>"$temp/said.query"
@@ -112,10 +127,10 @@ query() {
         if grep -qE "$no_look" "$temp/said.query"; then
             locked_out=yes
             echo "drill_queries, the ${asked}. one cannot be asked of what is paused, and is to be written otherwise: \
-$(plain "$(head -n 1 "$temp/said.query")")" >>"$temp/notes"
+$(plain "$(complained query)")" >>"$temp/notes"
             return
         fi
-        unreadable "$query_ended" query "drill_queries, the ${asked}. one: $(plain "$(head -n 1 "$temp/said.query")")"
+        unreadable "$query_ended" query "drill_queries, the ${asked}. one: $(plain "$(complained query)")"
     fi
     [ -s "$temp/row" ] || verdict failed query "drill_queries, the ${asked}. one gives no row"
 }

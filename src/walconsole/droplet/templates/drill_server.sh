@@ -19,8 +19,8 @@ drill_ask() {
 
 # asked_by ROLE DATABASE SQL
 asked_by() {
-    timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 -h "$sockets" -p "$drill_port" -U "$1" -w -d "$2" \
-        -c "$3" 2>&1
+    answer_of timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 -h "$sockets" -p "$drill_port" -U "$1" -w \
+        -d "$2" -c "$3"
 }
 
 # setting NAME VALUE: a line of the configuration.
@@ -156,75 +156,6 @@ replay() {
         sleep 0.2
     done
     judge_log
-}
-
-# judge_answer TEXT: why a server that runs lets nobody in, which the same question again and again would not change. A locale
-# that the host lacks does so, a file that its backends may not read, and whatever it says without an end.
-turned_away=0
-judge_answer() {
-    case $1 in
-        *'is incompatible with operating system'*)
-            verdict cannot missing-locale "a locale of its databases is not on this host (locale-gen makes it): $(plain "$1")"
-            ;;
-        *': Permission denied'*)
-            verdict cannot wrong-modes "$its_server may not read what was restored, by its owner or its modes: $(plain "$1")"
-            ;;
-        *'FATAL:  the database system is '*) turned_away=0 ;;
-        *FATAL:*) turned_away=$((turned_away + 1)) ;;
-    esac
-    [ "$turned_away" -lt 60 ] || verdict cannot lets-nobody-in "$its_server lets nobody in: $(plain "$1")"
-}
-
-# judge_room: without room nothing can be unpacked either, and looks damaged.
-judge_room() {
-    [ "$(free_mib "$place")" -gt $((reserve_mib / 2)) ] || verdict refused no-room "the disk of $folder is full"
-}
-
-# judge_log: why the server ended by itself, in the failure modes' words.
-judge_log() {
-    # but for what it told the drill itself, which asked before it could answer
-    last_words=$(plain "$(grep -E 'FATAL|PANIC|ERROR' "$place/log" | grep -v 'FATAL:  the database system is ' | tail -n 2 | sed -E 's/^.* (FATAL|PANIC|ERROR): +/\1: /')")
-    newest=$(sed -n 's/.*restored log file "\([0-9A-F]\{24\}\)".*/\1/p' "$place/log" | tail -n 1)
-    following=$(next_segment "$newest")
-    if grep -q 'No space left on device' "$place/log"; then
-        verdict refused no-room "the disk of $folder is full"
-    elif grep -q 'terminated by signal 9' "$place/log"; then
-        verdict cannot killed "a part of $its_server was killed (is memory short?)"
-    elif grep -E 'FATAL|PANIC|LOG' "$place/log" | grep -qE 'has (wrong ownership|invalid permissions)|: Permission denied'; then
-        verdict cannot wrong-modes "$its_server may not read what was restored, by its owner or its modes: $(plain "$(grep -E \
-            'has (wrong ownership|invalid permissions)|: Permission denied' "$place/log" | tail -n 1 | sed 's/^[^A-Z]*//')")"
-    elif grep -qE 'WAL was generated with .?wal_level.?=.?minimal|hot standby is not possible because .*wal_level' "$place/log"; then
-        from=$(sed -n 's|.*WAL redo at \([0-9A-F]*/[0-9A-F]*\) for XLOG/PARAMETER_CHANGE.*|\1|p' "$place/log" | tail -n 1)
-        # from then on its control file says so, too: no server starts on it again, and none tells the place
-        if [ -n "$from" ]; then echo "$from" >"$place/minimal"; else from=$(cat "$place/minimal" 2>/dev/null); fi
-        verdict failed not-consistent "from ${from:-some place} on the server that wrote the WAL ran with wal_level = minimal: nothing \
-after that can be replayed from $backup. A new recovery leads up to there (--give-up ends one that goes on; --to-lsn ${from:-LSN} \
---before), one from a base backup of afterwards further"
-    elif grep -q 'could not access file' "$place/log"; then
-        verdict failed missing-library "a library that the server loads is not here: $last_words"
-    elif grep -q 'WAL file is from different database system' "$place/log"; then
-        verdict failed wrong-identifier "${newest:-$following} in the archive is another cluster's"
-    elif grep -q 'archive file ".*" has wrong size' "$place/log"; then
-        verdict failed damaged-object "$(plain "$(grep -o 'archive file ".*" has wrong size.*' "$place/log" | tail -n 1)")"
-    elif grep -qE 'is damaged, or it could not be unpacked' "$place/log"; then
-        judge_room
-        verdict failed damaged-object "$(plain "$(grep -oE '[^ ]* is damaged, or it could not be unpacked' "$place/log" | tail -n 1)")"
-    elif grep -qE 'could not restore file "[0-9A-F.]*.*" from archive' "$place/log"; then
-        verdict cannot unreachable "the archive cannot be asked: $(plain "$(grep -vE '^[0-9-]{10} ' "$place/log" | tail -n 1)")"
-    elif grep -qE 'recovery ended before configured recovery target was reached|could not (locate|find).*checkpoint record|WAL ends before' \
-        "$place/log"; then
-        if grep -qE 'invalid (record|magic|resource|contrecord|info bits|page)|incorrect (resource|prev-link)|unexpected pageaddr' "$place/log" &&
-            asked_for "$following"; then
-            verdict failed damaged-object "${newest:-its WAL} is damaged: $(plain "$(grep -E 'invalid|incorrect|unexpected' "$place/log" | tail -n 1 | sed 's/^[^A-Z]*//')")"
-        fi
-        look_for "$following"
-        verdict failed missing-segment "$following is missing, of those that lead from $backup to now (the last is $last)"
-    elif grep -q 'could not create any Unix-domain sockets' "$place/log"; then
-        verdict cannot socket "$its_server could not make its socket in $temp"
-    elif [ -z "$last_words" ]; then
-        verdict cannot killed "$its_server was killed (is memory short?)"
-    fi
-    verdict failed not-consistent "the server could not recover: $last_words"
 }
 
 # look_for SEGMENT: ends where a copy has it after all: a command that fails alike in an outage makes an end of it.

@@ -43,6 +43,8 @@ set -u
 
 @DRILL_SERVER@
 
+@DRILL_WORDS@
+
 @RECOVER_THEIRS@
 
 @RECOVER_PLACE@
@@ -153,7 +155,7 @@ find_copies() {
 }
 
 # ask SQL: of the old server, which may be gone.
-ask() { timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ -c "$1" 2>&1; }
+ask() { answer_of timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ -c "$1"; }
 
 # reach_archive: the copies that answer, locked; pgBackRest asks its own.
 reach_archive() {

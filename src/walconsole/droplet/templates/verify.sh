@@ -55,8 +55,8 @@ SELECT
 FROM pg_stat_archiver, waiting, done, tolerated"
 
 ask_server() {
-    row=$(as_server timeout --foreground -k 5 60 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ \
-        -c "SET statement_timeout = '30s'" -c "$facts_sql" 2>&1) || {
+    row=$(answer_of as_server timeout --foreground -k 5 60 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ \
+        -c "SET statement_timeout = '30s'" -c "$facts_sql") || {
         status=$?
         case $status in
             124 | 137) row="no answer within 60 s: it hangs, or is slow (load $(cut -c -14 /proc/loadavg))${row:+: $row}" ;;

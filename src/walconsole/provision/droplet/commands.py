@@ -118,8 +118,20 @@ async def psql(site: Site, sql: str, *, timeout_s: float = 20.0) -> str:
 
     Raises ProvisionError with what the server said.
     """
-    return (await ask(site, await psql_script(site, sql), user=os_user(site), timeout_s=timeout_s)).rstrip(
-        "\n"
+    script = answer_alone(await psql_script(site, sql))
+    tried = f"running as {os_user(site)} on the droplet: {_first_line(await psql_script(site, sql))}"
+    return (await ask(site, script, user=os_user(site), timeout_s=timeout_s, tried=tried)).rstrip("\n")
+
+
+def answer_alone(command: str) -> str:
+    """A script that prints what `command` does, and its errors only where it fails, with its status.
+
+    What psql warns of while it goes well is no part of an answer: since PostgreSQL 15 each connection to a
+    database whose collation is of another version on this host begins with a WARNING.
+    """
+    return (
+        f"{{ complaints=$({command} 2>&1 >&4 4>&-); status=$?; }} 4>&1\n"
+        '[ "$status" = 0 ] || printf \'%s\\n\' "$complaints"\n(exit "$status")'
     )
 
 

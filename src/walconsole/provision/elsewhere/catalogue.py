@@ -6,7 +6,6 @@
 | recover-command | RecoverCommandElsewhere | the restore command, too |
 | elsewhere-keys | StoreKeys | the store's keys: there, or brought for as long as it takes |
 | recover-keep | KeepElsewhere | production's last WAL archived, where its host answers |
-| recover-look | LookElsewhere | what this host's C library sorts otherwise |
 | elsewhere-keep-keys | KeepKeys | the keys where a host that archives has them |
 | archive-command | ArchiveCommand | before the first start |
 | recover-take-over | TakeOverElsewhere | production stopped on its host; a configuration of this one's |
@@ -24,7 +23,6 @@ from walconsole.provision.elsewhere.keys import ForgetKeys, StoreKeys
 from walconsole.provision.elsewhere.recovering import (
     HostForRecovery,
     KeepElsewhere,
-    LookElsewhere,
     RecoverCommandElsewhere,
     goes_on,
 )
@@ -32,6 +30,7 @@ from walconsole.provision.engine.model import Step
 from walconsole.provision.recovering.archived import LastWord, NewTimeline
 from walconsole.provision.recovering.choosing import ChooseBackup
 from walconsole.provision.recovering.ending import GiveUp, PromoteCopy
+from walconsole.provision.recovering.looking import LookBefore
 from walconsole.provision.recovering.once_in_force import base_backup
 from walconsole.provision.recovering.recovery import Recovery
 from walconsole.provision.recovering.restoring import ReplayToTarget, RestoreBackup
@@ -51,7 +50,7 @@ def to_the_pause(recovery: Recovery) -> tuple[Step, ...]:
         KeepElsewhere(recovery),
         RestoreBackup(recovery),
         ReplayToTarget(recovery),
-        LookElsewhere(recovery),
+        LookBefore(recovery),
         _forget(recovery),
     )
 
@@ -76,12 +75,12 @@ def onwards(recovery: Recovery, state: RecoveryState) -> tuple[Step, ...]:
 def further(recovery: Recovery, target: RecoveryTarget) -> tuple[Step, ...]:
     """A later target, without a new restore."""
     keys = StoreKeys(recovery.site, _folder(recovery))
-    return _named(recovery, keys, ReplayToTarget(recovery, target), LookElsewhere(recovery))
+    return _named(recovery, keys, ReplayToTarget(recovery, target), LookBefore(recovery))
 
 
 def looking(recovery: Recovery) -> tuple[Step, ...]:
     """The paused copy, once more."""
-    return _named(recovery, LookElsewhere(recovery))
+    return _named(recovery, LookBefore(recovery))
 
 
 def back(recovery: Recovery) -> tuple[Step, ...]:

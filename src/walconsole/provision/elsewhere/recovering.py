@@ -30,14 +30,8 @@ from walconsole.provision.engine.model import (
 )
 from walconsole.provision.recovering.choosing import KeepOld, RecoverCommand
 from walconsole.provision.recovering.control import NOBODYS, OldServer
-from walconsole.provision.recovering.looking import LookBefore, see
 from walconsole.provision.recovering.recovery import Recovery
 
-_COLLATIONS = """SELECT collname, collversion, pg_collation_actual_version(oid) FROM pg_collation
-WHERE collversion <> pg_collation_actual_version(oid)"""
-_DATABASES = """SELECT datname, datcollversion, pg_database_collation_actual_version(oid) FROM pg_database
-WHERE datcollversion <> pg_database_collation_actual_version(oid)"""
-_FIRST_WITH_DATABASES = 15
 _LONGEST_PUSH_S = 1800.0
 
 
@@ -184,27 +178,6 @@ class KeepElsewhere(KeepOld):
             )
             return
         yield Printed(f"what waited in {old.data}/pg_wal is archived; its last, unfinished segment is not")
-
-
-class LookElsewhere(LookBefore):
-    """model.Step. With what this host's C library sorts otherwise than the one that the indexes were built
-    by.
-    """
-
-    async def apply(self) -> AsyncIterator[Event]:
-        """Raises ProvisionError where it cannot be asked at all."""
-        async for event in super().apply():
-            yield event
-        for row in [row async for row in _sorted_otherwise(self._recovery)]:
-            yield Printed(f"sorted otherwise on {self._recovery.site.where}: {row}; REINDEX after --promote")
-
-
-async def _sorted_otherwise(recovery: Recovery) -> AsyncIterator[str]:
-    status, said = await recovery.ask_copy("SHOW server_version_num")
-    major = int(said) // 10_000 if status == 0 and said.strip().isdigit() else 0
-    for sql in (_COLLATIONS, *([_DATABASES] if major >= _FIRST_WITH_DATABASES else [])):
-        for row in (await see(recovery, sql)).rows:
-            yield row
 
 
 async def goes_on(recovery: Recovery) -> bool:

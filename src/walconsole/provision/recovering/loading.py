@@ -5,7 +5,7 @@ from shlex import join, quote
 
 from walconsole.domain.redaction import safe
 from walconsole.errors import BlockedError, ProvisionError
-from walconsole.provision.droplet.commands import ask, database_word, os_user, psql_command, run
+from walconsole.provision.droplet.commands import answer_alone, ask, database_word, os_user, psql_command, run
 from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
@@ -105,8 +105,10 @@ class LoadPart(DumpPart):
         return await self._asked(f"SELECT to_regclass('{name}') IS NOT NULL") == "t"
 
     async def _asked(self, sql: str) -> str:
-        script = f"{await psql_command(self._site)} -d {quote(database_word(self._database))} -c {quote(sql)}"
-        return (await ask(self._site, script, user=os_user(self._site), timeout_s=_COUNTED_S)).strip()
+        asked = f"{await psql_command(self._site)} -d {quote(database_word(self._database))} -c {quote(sql)}"
+        return (
+            await ask(self._site, answer_alone(asked), user=os_user(self._site), timeout_s=_COUNTED_S)
+        ).strip()
 
     async def _restoring(self) -> Command:
         site = self._site

@@ -22,9 +22,9 @@ from walconsole.provision.engine.model import (
     Risk,
 )
 from walconsole.provision.engine.not_undone import NotUndone
+from walconsole.provision.recovering.collations import MOST_ROWS, sorted_otherwise
 from walconsole.provision.recovering.recovery import Recovery
 
-MOST_ROWS = 40
 _NO_TIME = re.compile(r"(?:ERROR|FATAL): +(55P03|57014):")
 _UNLOGGED = re.compile(r"ERROR: +0A000: .*\bunlogged\b")
 _NOT_A_LOOK = re.compile(
@@ -152,7 +152,8 @@ async def look(recovery: Recovery) -> RecoveryLook:
     counts = [f"SELECT count(*) FROM {table}" for table in wish.tables]  # noqa: S608  # the operator's own
     asked = [*counts, *wish.looks]
     answers = [await see(recovery, sql, wish.database) for sql in (asked or [_LARGEST])]
-    return RecoveryLook(safe(lsn), safe(reached), tuple(answers))
+    otherwise = await sorted_otherwise(recovery, wish.database)
+    return RecoveryLook(safe(lsn), safe(reached), (*answers, *([otherwise] if otherwise else [])))
 
 
 async def see(recovery: Recovery, sql: str, database: str = "") -> Seen:

@@ -21,7 +21,7 @@ from walconsole.domain.standing.recovering import ahead_of_stores, written_to
 from walconsole.domain.standing.recovery import restorable
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
-from walconsole.provision.droplet.commands import ask, database_word, os_user, psql, status_of
+from walconsole.provision.droplet.commands import answer_alone, ask, database_word, os_user, psql, status_of
 from walconsole.provision.droplet.drill_run import DrillRun
 from walconsole.provision.droplet.surveying import take_survey
 from walconsole.provision.elsewhere.place import look_elsewhere
@@ -299,7 +299,8 @@ printf '\\001'
         words = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-F", " | "]
         words += ["-h", state.socket, "-p", str(state.port), "-U", postgres.user]
         words += ["-d", database_word(database or postgres.database), "-c", sql]
-        script = f"PGOPTIONS={quote(options)}; export PGOPTIONS\n{self._path()}{join(words)} </dev/null 2>&1"
+        asked = answer_alone(f"{join(words)} </dev/null")
+        script = f"PGOPTIONS={quote(options)}; export PGOPTIONS\n{self._path()}{asked}"
         status, said = await status_of(self.site, script, user=os_user(self.site), timeout_s=timeout_s + 10)
         return status, said[:65536]
 

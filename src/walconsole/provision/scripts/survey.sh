@@ -87,7 +87,10 @@ server_part() {
     [ -n "$psql" ] || return 0
     PGCONNECT_TIMEOUT=5
     export PGCONNECT_TIMEOUT
-    said=$(eval "$psql -c \"\$sql\"" 2>&1)
+    # apart: what psql warns of while it goes well is no part of its answer
+    said=$({ complaints=$(eval "$psql -c \"\$sql\"" 2>&1 >&4 4>&-); status=$?; } 4>&1
+        [ "$status" = 0 ] || printf '%s' "$complaints"
+        exit "$status")
     say server.status "$?"
     say server.said "$said"
 }
