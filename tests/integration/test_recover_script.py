@@ -225,16 +225,21 @@ def test_what_was_not_archived_is_not_copied_onto_a_disk_without_room(recoveries
 # -- Another tool's, with tablespaces.
 
 
+ODD = 'sl/ow it\'s "so" größe'
+"""A tablespace's name, by which pgBackRest calls its folder; PostgreSQL takes any but pg_..."""
+
+
 def test_a_backup_of_pgbackrests_with_two_tablespaces(recoveries: Recoveries) -> None:
     backups, server = recoveries.backups, recoveries.server
     writer = pgbackrest(server, backups.primary.to)
     start_archiving(server, writer.archive_command)
     options = f"--config={server.folder}/pgbackrest-main.conf --stanza=main"
-    for name in ("fast", "slow"):
+    for name, space in (("fast", "fast"), ("slow", ODD)):
         place = server.folder / f"space-{name}"
         server.run(["mkdir", str(place)])
-        server.sql(f"CREATE TABLESPACE {name} LOCATION '{place}'")
-        server.sql(f"CREATE TABLE at_{name} TABLESPACE {name} AS SELECT generate_series(1, 100) AS n")
+        quoted = space.replace('"', '""')
+        server.sql(f"CREATE TABLESPACE \"{quoted}\" LOCATION '{place}'")
+        server.sql(f'CREATE TABLE at_{name} TABLESPACE "{quoted}" AS SELECT generate_series(1, 100) AS n')
     server.run(["sh", "-c", f"pgbackrest {options} --type=full backup"])
     told = json.loads(server.run(["sh", "-c", f"pgbackrest {options} --output=json info"]))
     label = told[0]["backup"][-1]["label"]
@@ -255,13 +260,13 @@ def test_a_backup_of_pgbackrests_with_two_tablespaces(recoveries: Recoveries) ->
     recoveries.goes_well("replay", *aim)
     assert recoveries.ask("SELECT count(*) FROM at_fast") == "101"
     links = {each.readlink() for each in (work / "data/pg_tblspc").iterdir()}
-    assert links == {work / "tablespaces/fast", work / "tablespaces/slow"}
+    assert links == {work / "tablespaces/fast", work / "tablespaces" / ODD}
     recoveries.goes_well("promote")
     recoveries.goes_well("take-place", str(server.data_dir))
     beside = server.data_dir.with_name("restored.tablespaces-20261128T140200Z")
     assert {each.readlink() for each in (folder / "pg_tblspc").iterdir()} == {
         beside / "fast",
-        beside / "slow",
+        beside / ODD,
     }
     assert server.sql("SELECT count(*) FROM at_slow") == [(101,)], "the old one goes on in its own"
     with started(server, folder) as again:

@@ -41,7 +41,18 @@ AS_THE_SERVER = (
     | {f"droplet/templates/{name}.sh" for name in ("telling", "alone", "pgbackrest_backup")}
     | {
         f"droplet/templates/drill{part}.sh"
-        for part in ("", "_files", "_lock", "_own", "_prune", "_reading", "_result", "_server", "_told")
+        for part in (
+            "",
+            "_files",
+            "_lock",
+            "_own",
+            "_prune",
+            "_reading",
+            "_result",
+            "_server",
+            "_told",
+            "_words",
+        )
     }
     | {f"droplet/templates/{name}.sh" for name in ("phases", "recover", "recover_place", "recover_theirs")}
 )

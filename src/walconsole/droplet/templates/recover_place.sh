@@ -59,7 +59,8 @@ keep_wal() {
 judge_tablespaces() {
     for each in "$data"/pg_tblspc/*; do
         [ -L "$each" ] || continue
-        case $(readlink -- "$each") in "$place/tablespaces/"*) continue ;; esac
+        # resolved: a tablespace's name, by which its folder is called, may have a slash and dots
+        case $(readlink -m -- "$each") in "$(readlink -f -- "$place")/tablespaces/"*) continue ;; esac
         end 2 "the tablespace ${each##*/} of $backup would be written to $(readlink -- "$each"), its old path"
     done
     [ -n "$old" ] || return 0
@@ -82,7 +83,8 @@ move_tablespaces() {
         goes=$(readlink -- "$each")
         case $goes in
             "$place/tablespaces/"*)
-                ln -sfn -- "$beside/${goes##*/}" "$each" || end 1 "$undone: $each cannot be made a link to $beside/${goes##*/}"
+                goes=$beside/${goes#"$place/tablespaces/"}
+                ln -sfn -- "$goes" "$each" || end 1 "$undone: $each cannot be made a link to $goes"
                 ;;
         esac
     done
