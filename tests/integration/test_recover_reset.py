@@ -1,4 +1,4 @@
-"""A server whose WAL or whose pages were made otherwise after the base backup: by pg_resetwal, pg_checksums."""
+"""WAL or pages that were made otherwise after the base backup: by pg_resetwal, by pg_checksums."""
 
 import pytest
 

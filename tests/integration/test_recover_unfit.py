@@ -122,3 +122,29 @@ def limits_are_raised(recoveries: Recoveries) -> None:
     assert {name: recoveries.ask(f"SHOW {name}") for name in RAISED} == RAISED
     assert recoveries.state.phase is RecoveryPhase.PAUSED
     recoveries.goes_well("promote")
+
+
+def test_a_folder_with_signs_is_one_or_is_refused(recoveries: Recoveries) -> None:
+    """Its path stands in arguments, in a configuration, in patterns and in the command lines of processes."""
+    server = recoveries.server
+    server.sql("CREATE TABLE kept AS SELECT 17 AS n")
+    taken = recoveries.backups.taken()
+    wait_archived(server, [fill_segment(server)])
+    for name, is_one in (("it's größe [1]", False), ("a+b@c,d:e", True)):
+        place = server.folder / name
+        work = place / "new.recovery-20261128T140200Z"
+        server.run(["mkdir", "-p", "-m", "700", str(work)])
+        words = ("20261128T140200Z", taken, "primary", "1", str(work), "-", str(place / "new"), "latest")
+        ended = recoveries.run("begin", *words)
+        said = ended.stderr
+        assert (ended.status, "such a name of a folder cannot be handled" in said) == (
+            (0, False) if is_one else (2, True)
+        ), said
+    recoveries.goes_well("restore")
+    recoveries.goes_well("replay", "latest")
+    recoveries.goes_well("stop")
+    recoveries.goes_well("replay", "latest")
+    assert recoveries.ask("SELECT n FROM kept") == "17"
+    recoveries.goes_well("promote")
+    recoveries.goes_well("take-place", "-")
+    assert (place / "new/PG_VERSION").exists()

@@ -380,7 +380,7 @@ MODES: tuple[FailureMode, ...] = (
             ),
             signal=(
                 "In the paused copy: pg_database.datcollversion (15 and later) and pg_collation.collversion "
-                "against what the library says now."
+                "against what the library says now; a drill notes its databases."
             ),
             fix="```\nREINDEX DATABASE name;\nALTER DATABASE name REFRESH COLLATION VERSION;\n```",
             never="Do not refresh the version before the indexes are built anew.",
