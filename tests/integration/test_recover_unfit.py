@@ -130,6 +130,7 @@ def test_a_folder_with_signs_is_one_or_is_refused(recoveries: Recoveries) -> Non
     server.sql("CREATE TABLE kept AS SELECT 17 AS n")
     taken = recoveries.backups.taken()
     wait_archived(server, [fill_segment(server)])
+    place = server.folder
     for name, is_one in (("it's größe [1]", False), ("a+b@c,d:e", True)):
         place = server.folder / name
         work = place / "new.recovery-20261128T140200Z"

@@ -11,7 +11,7 @@ from walconsole.droplet.choices import DropletChoices
 from walconsole.droplet.names import names_of, rclone_path, trust_variable
 
 _PLACE = re.compile(r"@([A-Z][A-Z_]*)@")
-_PARTS = ("common", "look", "unpack", "sweep", "stand", "jobs")
+_PARTS = ("common", "answers", "look", "unpack", "sweep", "stand", "jobs")
 """Templates that several scripts have in common, by the name of their place."""
 
 

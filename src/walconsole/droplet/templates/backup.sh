@@ -18,6 +18,8 @@
 set -u
 @COMMON@
 
+@ANSWERS@
+
 @LOOK@
 
 @JOBS@

@@ -19,14 +19,6 @@ config=@RCLONE_CONFIG@
 say() { printf '%s: %s\n' "$me" "$1" >&2; }
 fail() { say "$2"; exit "$1"; }
 
-# answer_of COMMAND...: what it printed, and where it failed what it complained of. What psql warns of while it goes well is
-# no part of its answer: of a collation's version, since PostgreSQL 15, each time that it connects.
-answer_of() {
-    { complaints=$("$@" 2>&1 >&4 4>&-); answered=$?; } 4>&1
-    [ "$answered" = 0 ] || [ -z "$complaints" ] || printf '%s\n' "$complaints"
-    return "$answered"
-}
-
 # bounded SECONDS ARGUMENTS...: rclone, one try. In the foreground, so that what ends this script ends rclone.
 bounded() {
     bound=$1

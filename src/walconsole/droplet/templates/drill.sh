@@ -19,6 +19,8 @@
 set -u
 @COMMON@
 
+@ANSWERS@
+
 @JOBS@
 
 @SWEEP@

@@ -29,6 +29,8 @@
 set -u
 @COMMON@
 
+@ANSWERS@
+
 @JOBS@
 
 @SWEEP@

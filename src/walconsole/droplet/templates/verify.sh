@@ -6,6 +6,8 @@
 set -u
 @COMMON@
 
+@ANSWERS@
+
 @LOOK@
 
 @STAND@
