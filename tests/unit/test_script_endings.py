@@ -168,6 +168,9 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             program = folder / name
             program.write_text(f"#!/bin/sh\nexit {status}\n")
             program.chmod(0o755)
+    short = folder / "sleep"  # a job that ended before it is disowned is none: bash says 1 for it
+    short.write_text("#!/bin/sh\nexec /bin/sleep 0.2\n")
+    short.chmod(0o755)
     return folder
 
 
