@@ -353,7 +353,7 @@ async def test_a_standbys_pg_wal_on_the_same_host_is_a_source(made: Archive) -> 
     """As pg_lsclusters lists it: the server has recycled the segment, and both copies lack it."""
     cluster = made.stage.cluster
     standby = await asyncio.to_thread(cluster.standby)
-    listed = cluster.conf_root / cluster.debian_version / "standby"
+    listed = made.stage.cluster.config_dir.parent / "standby"
     listed.mkdir()
     main = f"data_directory = '{standby.data_dir}'\nport = {standby.port}\n"
     (listed / "postgresql.conf").write_text(main)
