@@ -63,7 +63,7 @@ class Picture:
 
 
 PICTURES = (
-    Picture("incident", (r"archiving is OFF", r"\(NoSuchBucket\)", r"archive_mode +off"), 6.0),
+    Picture("incident", (r"archiving is OFF", r"bucket does not exist", r"archive_mode +off"), 6.0),
     Picture("healthy", (r"restorable to any moment", r"● exists"), 20.0),
     Picture("failing", (r"FAILING|failing", r"AccessDenied"), 8.0),
     Picture(
