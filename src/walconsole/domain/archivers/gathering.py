@@ -299,10 +299,8 @@ def _ours(call: Call, script: FileText, look: Look) -> list[ArchiveTarget]:
         if remote:
             words = ("--config", values.get("config", ""), "copyto", "%p", f"{remote}%f")
             inner = Call("rclone", words, {}, f"{name} in {script.path}", call.user)
-            found += [replace(each, tool=Found("walconsole", script.path)) for each in _reads(inner, look)]
+            found += [
+                replace(each, tool=Found("walconsole", script.path))
+                for each in _BY_NAME["rclone"](inner, look)
+            ]
     return found
-
-
-def _reads(call: Call, look: Look) -> Iterable[ArchiveTarget]:
-    found = rclone.target(call, look)
-    return () if found is None else (found,)

@@ -7,8 +7,8 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
-from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
-from walconsole.domain.standing.remedies import own_command
+from walconsole.domain.standing.model import Finding, Proof, Severity
+from walconsole.domain.standing.remedies import asking_the_tool
 
 _WRITERS = {"pgBackRest": Writer.PGBACKREST, "barman-cloud": Writer.BARMAN}
 _SLACK_S = 10.0
@@ -44,14 +44,7 @@ def own_list_differs(assessment: Assessment) -> Iterator[Finding]:
                 snapshot.own_list.read_at,
             ),
         ),
-        fixes=tuple(
-            Fix(title, commands)
-            for title, name in (
-                ("list them by the tool", "look"),
-                ("let the tool judge what it holds", "verify"),
-            )
-            if (commands := own_command(snapshot, name))
-        ),
+        fixes=asking_the_tool(snapshot),
     )
 
 

@@ -2,8 +2,8 @@
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.recovery.backups import Unreadable
-from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
-from walconsole.domain.standing.remedies import own_command
+from walconsole.domain.standing.model import Finding, Proof, Severity
+from walconsole.domain.standing.remedies import asking_the_tool
 from walconsole.domain.units import plural
 
 
@@ -18,12 +18,5 @@ def sealed_list(snapshot: Snapshot, found: Unreadable) -> Finding:
         "ask pgBackRest itself for them, and restore from one now and then",
         Snapshot.primary,
         proof=(Proof(f"{found.key}: {found.why}", "S3 GET", snapshot.primary.read_at),),
-        fixes=tuple(
-            Fix(title, commands)
-            for title, name in (
-                ("list them by the tool", "look"),
-                ("let the tool judge what it holds", "verify"),
-            )
-            if (commands := own_command(snapshot, name))
-        ),
+        fixes=asking_the_tool(snapshot),
     )

@@ -70,6 +70,12 @@ def own_command(snapshot: Snapshot, name: str) -> tuple[str, ...]:
     return (as_server(snapshot, asked),) if asked else ()
 
 
+def asking_the_tool(snapshot: Snapshot) -> tuple[Fix, ...]:
+    """To have the tool itself list its base backups, and judge them, as far as its commands are known."""
+    asked = (("list them by the tool", "look"), ("let the tool judge what it holds", "verify"))
+    return tuple(Fix(title, commands) for title, name in asked if (commands := own_command(snapshot, name)))
+
+
 def is_ours(snapshot: Snapshot) -> bool:
     """Whether it is the command that provisioning installs."""
     tool = tool_in_force(snapshot)
