@@ -2,11 +2,14 @@
 
 import gc
 import weakref
+from argparse import Namespace
 from collections.abc import Iterator
 
 import pytest
 
+from walconsole.cli import main, running
 from walconsole.process.garbage import REVIEWED_EVERY_S, SOON_S, Lasting
+from walconsole.process.stop import Stop
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +60,35 @@ def test_what_was_dropped_is_found_soon() -> None:
     assert seen() is not None
     lasting.collect(20.0 + SOON_S)
     assert seen() is None
+
+
+class Starting:
+    """A command's module that only notes whether garbage is looked for when it starts."""
+
+    def __init__(self) -> None:
+        self.collects: list[bool] = []
+
+    def start(self, options: Namespace, stop: Stop) -> int:
+        self.collects.append(gc.isenabled())
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("words", "collects"),
+    [
+        (["root@db1"], False),
+        (["check", "root@db1"], False),
+        (["fleet"], False),
+        (["explain", "holes"], True),
+        (["watch"], True),
+    ],
+)
+def test_what_imports_on_is_started_without_looking_for_garbage(
+    words: list[str], collects: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = Starting()
+    monkeypatch.setattr(running, "module_of", lambda named: command)
+    monkeypatch.setattr(running, "leave", lambda status: status)
+    assert main(words) == 0
+    assert command.collects == [collects]
+    assert gc.isenabled()

@@ -19,8 +19,10 @@ def run(arguments: Sequence[str] | None) -> int:
     stop.install()
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
-        command = module_of(BY_NAME.get(options.command, OPEN))
-        collect()
+        named = BY_NAME.get(options.command, OPEN)
+        command = module_of(named)
+        if not named.imports_on:
+            collect()
         status = command.start(options, stop)
         if sys.stdout is not None:
             sys.stdout.flush()
