@@ -1,6 +1,7 @@
 """Archive scripts followed as a shell does; the same scripts run by a real one, in which no store works."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -174,10 +175,13 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+PLACES = re.compile(r"(?<![\w.}])/(?:w|a|b|spool|var/log|opt)(?![^/\"'\s])")
+"""Folders that the scripts name, which no test may make outside its own."""
+
+
 def status_of(script: str, programs: Path, folder: Path) -> int:
     """How a real bash ends by it."""
-    for place in ("/w/", "/a/", "/b/", "/spool/", "/var/log/", "/opt/"):
-        script = script.replace(place, f"{folder}/")
+    script = PLACES.sub(str(folder), script)
     segment = folder / "000000010000000000000001"
     segment.write_bytes(b"wal")
     path = folder / "wal.sh"
