@@ -148,8 +148,15 @@ def name_of(pid: int) -> str:
 
 def sleeping(seconds: int) -> bool:
     """Whether a process of that command runs."""
-    commands = [each.read_bytes() for each in Path("/proc").glob("[0-9]*/cmdline") if each.exists()]
-    return b"sleep\0%d\0" % seconds in commands
+    return any(words_of(each) == b"sleep\0%d\0" % seconds for each in Path("/proc").glob("[0-9]*"))
+
+
+def words_of(process: Path) -> bytes:
+    """What it was started as; nothing where it has ended meanwhile."""
+    try:
+        return (process / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 async def test_closing_while_the_network_is_frozen_takes_no_time(
