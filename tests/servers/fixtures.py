@@ -1,6 +1,6 @@
 """The fixtures that start the servers. Those of the session are shared: leave them as they are."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
@@ -22,12 +22,39 @@ from tests.servers.workspace import Workspace
 T = TypeVar("T")
 
 
+_SPACE: list[Workspace] = []
+
+
 @pytest.fixture(scope="session")
 def workspace() -> Iterator[Workspace]:
-    """The run's private folder; all its servers end with it, even when the run is killed."""
+    """The run's private folder; all its servers end with it, even when the run is killed.
+
+    What was made in it for a module of tests, or for one of its tests, goes when the module is done with.
+    """
     space = Workspace()
+    _SPACE.append(space)
     yield space
+    _SPACE.remove(space)
     space.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+    """What a fixture of the session makes in the workspace lasts."""
+    with ExitStack() as stack:
+        if fixturedef.scope == "session":
+            for space in _SPACE:
+                stack.enter_context(space.lasting())
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    """The module is done with, and its servers have stopped."""
+    yield
+    if nextitem is None or nextitem.path != item.path:
+        for space in _SPACE:
+            space.sweep()
 
 
 def or_skip(make: Callable[[], T]) -> T:
@@ -136,7 +163,8 @@ def postgres_of(workspace: Workspace) -> Iterator[PostgresOf]:
 
     def of(major: int) -> PostgresServer:
         if major not in running:
-            server = or_skip(lambda: _server(workspace, major))
+            with workspace.lasting():
+                server = or_skip(lambda: _server(workspace, major))
             server.start()
             running[major] = server
         return running[major]

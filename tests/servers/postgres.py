@@ -253,7 +253,8 @@ def _template(workspace: Workspace, bin_dir: Path, wal_segment_mib: int) -> Path
     must not look like this one's.
     """
     owner = server_user()
-    folder = workspace.folder("template", owner)
+    with workspace.lasting():
+        folder = workspace.folder("template", owner)
     data = folder / "data"
     password_file = folder / "password"
     password_file.write_text(PASSWORD)

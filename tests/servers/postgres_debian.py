@@ -176,6 +176,7 @@ def _settings(path: Path) -> list[str]:
 @functools.cache
 def _template(workspace: Workspace, bin_dir: Path, name: str, wal_segment_mib: int) -> DebianCluster:
     """Never started: it is there to be copied; one for each worker, as postgres.py says."""
-    cluster = DebianCluster(workspace, bin_dir, workspace.folder("template", server_user()), name)
+    with workspace.lasting():
+        cluster = DebianCluster(workspace, bin_dir, workspace.folder("template", server_user()), name)
     cluster._create(wal_segment_mib)
     return cluster

@@ -42,6 +42,10 @@ class Reaper:
         """`ward` is gone already (a PID may be another's by then)."""
         self._send("release", ward)
 
+    def remove(self, folder: Path) -> None:
+        """`folder` goes now, with the servers whose PID files lie in it; not waited for."""
+        self._send("remove", Ward("folder", str(folder)))
+
     def close(self) -> None:
         """Have everything taken away now, and wait for it."""
         self._pipe.close()
@@ -120,12 +124,20 @@ def main() -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     wards: dict[Ward, None] = {}
+    removing: list[subprocess.Popen[bytes]] = []
     for line in sys.stdin:
         verb, kind, name = json.loads(line)
         if verb == "take":
             wards[Ward(kind, name)] = None
+        elif verb == "remove":
+            for ward in [each for each in wards if each.kind == "pidfile" and _lies_in(each, name)]:
+                _kill_by_file(Path(ward.name))
+                del wards[ward]
+            removing.append(subprocess.Popen(["rm", "-rf", "--", name], stdin=subprocess.DEVNULL))
         else:
             wards.pop(Ward(kind, name), None)
+    for each in removing:
+        each.wait()
     for ward in wards:
         if ward.kind == "pid":
             _kill_tree(int(ward.name))
@@ -134,6 +146,10 @@ def main() -> None:
     for ward in wards:
         if ward.kind == "folder":
             _remove(Path(ward.name))
+
+
+def _lies_in(ward: Ward, folder: str) -> bool:
+    return Path(ward.name).is_relative_to(folder)
 
 
 def _kill_tree(pid: int) -> None:

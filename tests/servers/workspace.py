@@ -8,7 +8,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
@@ -28,6 +29,8 @@ class Workspace:
         self.reaper.take(Ward("folder", str(self.root)))
         self.root.chmod(0o755)
         self._numbers = itertools.count(1)
+        self._passing: list[Path] = []
+        self._lasts = 0
 
     def folder(self, name: str, owner: str | None = None) -> Path:
         """A new folder whose name begins with `name`, belonging to `owner` where we are root."""
@@ -35,7 +38,28 @@ class Workspace:
         path.mkdir(mode=0o755)
         if owner is not None and os.geteuid() == 0:
             shutil.chown(path, owner, pwd.getpwnam(owner).pw_gid)
+        if not self._lasts:
+            self._passing.append(path)
         return path
+
+    @contextmanager
+    def lasting(self) -> Iterator[None]:
+        """Folders made within are for the whole run, and stay when a module of tests is done with."""
+        self._lasts += 1
+        try:
+            yield
+        finally:
+            self._lasts -= 1
+
+    def sweep(self) -> None:
+        """Have what does not last taken away in the background.
+
+        At the end of a run that were gigabytes, which kept every worker for a minute; what goes early is not
+        even written to the disk.
+        """
+        for folder in self._passing:
+            self.reaper.remove(folder)
+        self._passing.clear()
 
     def shared(self, name: str, make: Callable[[Path], None]) -> Path:
         """The folder of that name, which is there once for all workers of a run: leave it as it is.
