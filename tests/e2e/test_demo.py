@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.long import always
 from tests.e2e.conftest import Open, Program
 from tests.e2e.terminal import Terminal
 
@@ -111,7 +112,7 @@ def test_a_killed_sandbox_is_told_and_leaves_nothing(demo: Terminal, temporary: 
     assert _nothing_is_left(temporary)
 
 
-@pytest.mark.parametrize("delay", [0.7, 1.2, 2.0, 3.0])
+@pytest.mark.parametrize("delay", always(1.2, of=(0.7, 1.2, 2.0, 3.0)))
 def test_leaving_while_the_droplet_starts_leaves_nothing(
     delay: float, console: Open, temporary: Path
 ) -> None:
@@ -136,7 +137,7 @@ def test_a_droplet_that_cannot_start_says_why(console: Open, program: Program) -
     assert "broken on purpose" in program.log.read_text()
 
 
-@pytest.mark.parametrize("size", [(20, 5), (1, 1), (80, 24), (200, 60)])
+@pytest.mark.parametrize("size", always((1, 1), of=[(20, 5), (1, 1), (80, 24), (200, 60)]))
 def test_any_size_of_terminal_will_do(size: tuple[int, int], console: Open, temporary: Path) -> None:
     columns, rows = size
     terminal = console("demo", environment={"TMPDIR": str(temporary)}, columns=columns, rows=rows)
@@ -174,8 +175,10 @@ def test_another_console_connects_to_a_served_droplet(
 
 @pytest.mark.parametrize(
     ("no_colour", "told"),
-    [("", ("brightwhite", "red", False)), ("1", ("default", "default", True))],
-    ids=["sixteen colours, an empty NO_COLOR", "NO_COLOR"],
+    [
+        pytest.param("", ("brightwhite", "red", False), id="sixteen colours, an empty NO_COLOR"),
+        pytest.param("1", ("default", "default", True), id="NO_COLOR", marks=pytest.mark.long),
+    ],
 )
 def test_a_critical_verdict_can_be_read(
     console: Open, temporary: Path, no_colour: str, told: tuple[str, str, bool]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.long import always
 from tests.e2e.conftest import Open, Program
 from tests.e2e.terminal import Terminal
 from walconsole.config.writer import profile_as_toml
@@ -99,7 +100,7 @@ WAYS: dict[str, tuple[Callable[[Terminal], None], set[int]]] = {
 
 
 @pytest.mark.parametrize("moment", ["alive", "noted"])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", always("INT", "closed terminal", of=WAYS))
 def test_no_key_is_left(way: str, moment: str, begin: Begin, account: Account, program: Program) -> None:
     terminal = begin()
     if moment == "alive":
@@ -181,7 +182,7 @@ SCREEN_WAYS: dict[str, tuple[Callable[[Terminal], None], int]] = {
 }
 
 
-@pytest.mark.parametrize("way", SCREEN_WAYS)
+@pytest.mark.parametrize("way", always("q", of=SCREEN_WAYS))
 def test_leaving_the_screen_leaves_no_key(
     way: str, wizard: Begin, account: Account, program: Program
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.long import always
 from tests.e2e.conftest import STAND_IN, Open, Program
 from tests.e2e.terminal import Terminal
 from tests.servers.reaper import descendants
@@ -213,7 +214,7 @@ def _stop_and_go_on(terminal: Terminal) -> None:
     terminal.wait_for("ready")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", always("q", "TERM", of=WAYS))
 def test_the_terminal_is_as_it_was_after_stop_and_cont_too(
     way: str, stand_in: Open, program: Program
 ) -> None:

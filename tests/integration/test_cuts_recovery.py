@@ -183,6 +183,7 @@ async def test_cut_in_each_command_in_its_place_and_made_again(accident: Recover
     await in_force(accident, before)
 
 
+@pytest.mark.long
 async def test_cut_while_it_is_given_up_the_old_server_runs_again(accident: Recovering) -> None:
     cluster, stage = accident.stage.cluster, accident.stage
     before = listing(stage)

@@ -60,6 +60,7 @@ def test_a_good_drill_proves_both_sides_of_now_and_leaves_nothing(drills: Drills
     assert server.sql("SELECT count(*) FROM pg_stat_replication") == [(0,)]
 
 
+@pytest.mark.long
 def test_limits_that_were_raised_after_the_base_backup_are_no_failure(drills: Drills) -> None:
     """A restored server with the backup's own pauses there, or ends (13): it is started with higher ones."""
     server = drills.server

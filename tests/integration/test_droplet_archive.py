@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 
+from tests.long import always
 from tests.integration.droplet_parts import (
     FILE_BYTES,
     PREFIX,
@@ -335,7 +336,7 @@ BIG = random_bytes(SEGMENT, 32 * MIB)
 
 
 @pytest.mark.parametrize("whole_group", [True, False], ids=["group", "script"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", always(signal.SIGKILL, of=[signal.SIGTERM, signal.SIGINT, signal.SIGKILL]))
 def test_killed_in_mid_upload_it_stores_nothing_and_the_next_run_everything(
     make_held: Callable[[DropletChoices], Held],
     rgw: RadosGateway,

@@ -163,6 +163,7 @@ def test_a_restore_by_the_pages_commands_has_what_was_written_after_the_backup(b
         assert rows(again, "SELECT archived_count + failed_count FROM pg_stat_archiver") == [0]
 
 
+@pytest.mark.long
 def test_postgresql_18_with_large_segments_on_one_copy(
     make_postgres: MakePostgres, rgw: RadosGateway
 ) -> None:
@@ -207,6 +208,7 @@ def test_a_standby_can_be_backed_up_and_restored(backups: Backups) -> None:
         assert {5, 6} <= set(rows(again))
 
 
+@pytest.mark.long
 def test_of_a_standby_that_is_promoted_meanwhile_nothing_is_left_and_the_next_one_is_whole(
     backups: Backups, rgw: RadosGateway, rgw_dr: RadosGateway
 ) -> None:

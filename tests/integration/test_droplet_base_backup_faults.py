@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.long import always
 from tests.integration.backup_parts import CHOICES, UPLOADS, Backups, Region, region
 from tests.integration.deaths import each_death, share_of
 from tests.integration.droplet_parts import PREFIX
@@ -166,7 +167,7 @@ OPENSSL = {
 """Scripts of that name with the status and the words: what it says of `abc` decides whether it is asked."""
 
 
-@pytest.mark.parametrize("how", OPENSSL)
+@pytest.mark.parametrize("how", always("wrong of a large file", of=OPENSSL))
 def test_whoever_sums_a_large_file_it_is_compared_with_the_manifest(backups: Backups, how: str) -> None:
     text, status, words = OPENSSL[how]
     large = "SELECT string_agg(md5(i::text), '') AS text FROM generate_series(1, 200000) i"

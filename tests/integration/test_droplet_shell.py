@@ -77,13 +77,13 @@ OTHERS = (
     ("profile", "to_dr"),
     [
         pytest.param(awkward(), True, id="awkward-both"),
-        pytest.param(a_profile(), False, id="ordinary-primary"),
+        pytest.param(a_profile(), False, id="ordinary-primary", marks=pytest.mark.long),
         pytest.param(awkward(), False, id="awkward-primary", marks=pytest.mark.long),
         pytest.param(a_profile(), True, id="ordinary-both", marks=pytest.mark.long),
     ],
 )
 def test_shellcheck_has_nothing_to_say(tmp_path: Path, profile: Profile, to_dr: bool) -> None:
-    """Eight seconds of a processor each: every profile and every kind of script is in the first two."""
+    """Eight seconds of a processor each: every kind of script, and every odd name, is in the first."""
     program = or_skip(lambda: find_program("shellcheck", server="shellcheck", package="shellcheck"))
     choices = DropletChoices(to_dr=to_dr)
     files = (

@@ -1,4 +1,5 @@
-"""What looks green and is not: deletions that a bucket keeps, a certificate's last days, a clone's names.
+"""What looks green and is not: deletions that a bucket keeps, a certificate's last days, a clone's names,
+and what PostgreSQL does not hear of: of its restore command, of its disk.
 
 Each is really brought about on a deployment that archives: found as the root, mended, green again.
 """
@@ -12,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -187,3 +189,42 @@ def single_user(cluster: PostgresServer) -> "subprocess.Popen[bytes]":
         stderr=subprocess.DEVNULL,
         **identity(cluster.os_user),
     )
+
+
+@pytest.mark.failure_mode("restore-says-yes")
+async def test_a_restore_command_that_makes_an_empty_file_of_one_that_is_not_there(console: Watched) -> None:
+    with console.broken("a restore command that leaves an empty file and says yes"):
+        console.config(restore_command="gunzip -c /mnt/wal/%f.gz > %p || true")
+        console.observer.refresh()
+        await console.root("restore-says-yes", within_s=20, evidence="restore_command")
+    await console.green("the setting taken back")
+
+
+@pytest.mark.failure_mode("checksum-failures")
+async def test_a_page_that_the_disk_gave_back_otherwise(console: Watched) -> None:
+    with console.broken("a byte of a table's page changed on the disk", restarted=True):
+        checked(console)
+        console.sql("CREATE TABLE damaged AS SELECT generate_series(1, 500) AS n")
+        (row,) = console.sql("SELECT pg_relation_filepath('damaged')")
+        console.sql("CHECKPOINT")
+        console.cluster.stop()
+        with (console.cluster.data_dir / str(row[0])).open("r+b") as file:
+            file.seek(8000)
+            file.write(b"\xff\x00\xff")
+        console.cluster.start()
+        with pytest.raises(psycopg.errors.DataCorrupted):
+            console.sql("SELECT sum(n) FROM damaged")
+        story = await console.root("checksum-failures", within_s=20)
+        assert "1 damaged page was read" in story.root.title
+        assert story.root.since is not None
+        console.sql("DROP TABLE damaged")
+        console.sql("SELECT pg_stat_reset()")
+    await console.green("the table made anew, and counted anew")
+
+
+def checked(console: Watched) -> None:
+    """With data checksums, whether or not it was made with them."""
+    if console.sql("SHOW data_checksums") == [("off",)]:
+        console.cluster.stop()
+        console.cluster.run(["pg_checksums", "--enable", "-D", str(console.cluster.data_dir)])
+        console.cluster.start()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.long import always
 from tests.servers.archived import fill_segment, wait_archived
 from tests.servers.fixtures import PostgresRelease, bin_dir_of, or_skip
 from tests.servers.ports import wait_until
@@ -52,7 +53,7 @@ def disasters(workspace: Workspace) -> Iterator[dict[PostgresRelease, Disaster]]
         each.server.stop("immediate")
 
 
-@pytest.fixture(params=RELEASES, ids=str)
+@pytest.fixture(params=always("system", of=RELEASES), ids=str)
 def disaster(
     request: pytest.FixtureRequest, workspace: Workspace, disasters: dict[PostgresRelease, Disaster]
 ) -> Disaster:

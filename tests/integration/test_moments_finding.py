@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from tests.long import always
 from tests.data.provisioning import RealClock
 from tests.integration.droplet_parts import PREFIX, Droplet
 from tests.integration.observed import RecordingScreen, profile_of
@@ -58,7 +59,7 @@ class Scene:
         return f"{PREFIX}{self.segments[number].name(MIB)}.zst"
 
 
-@pytest.fixture(scope="module", params=["system", "wheel"])
+@pytest.fixture(scope="module", params=always("system", of=["system", "wheel"]))
 def scene(
     request: pytest.FixtureRequest,
     workspace: Workspace,

@@ -55,6 +55,7 @@ def known_through(file: Path, port: int, through: int) -> Path:
     return copy
 
 
+@pytest.mark.long
 async def test_a_cut_in_the_middle_of_the_restart(stage: tuple[Stage, Proxy]) -> None:
     deployed, proxy = stage
     before = str(deployed.cluster.pid)

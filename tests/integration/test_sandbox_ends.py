@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from tests.long import always
 from tests.integration.sandbox_child import Child, listens, message, sandbox, start
 from tests.integration.sandbox_parts import temporary_workspace
 from walconsole.domain.profile_json import profile_from_json
@@ -29,7 +30,7 @@ async def test_the_end_of_its_input_ends_it() -> None:
         await child.is_gone()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", always(signal.SIGTERM, of=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP]))
 async def test_a_signal_ends_it(number: signal.Signals) -> None:
     async with sandbox("--scenario", "healthy") as child:
         child.process.send_signal(number)
@@ -188,6 +189,7 @@ async def test_a_start_that_breaks_half_way_says_why_and_leaves_nothing() -> Non
 SYSTEM_SERVERS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not SYSTEM_SERVERS, reason="no PostgreSQL server in /usr/lib/postgresql")
 async def test_a_systems_own_server_will_do() -> None:
     folder = SYSTEM_SERVERS[-1].parent

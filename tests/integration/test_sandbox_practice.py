@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.long import always
 from tests.integration.sandbox_child import Child, sandbox
 from walconsole.domain.failures import Diagnosis, Severity, diagnose
 from walconsole.operator_files.kept import for_this_session
@@ -17,8 +18,11 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 LATER = {"command-hangs": 45.0, "slot-retention": 30.0}
 """Seconds until it shows: a command must have hung for a while, a checkpoint must have come."""
 
+NO_OTHER_TEST_BRINGS_ABOUT = ("backup-broken", "drill-fails", "no-backup", "silent-loss")
+"""On a real server, in every run: but for the last, which stands for the rest."""
 
-@pytest.mark.parametrize("name", sorted(PRACTICE))
+
+@pytest.mark.parametrize("name", always(*NO_OTHER_TEST_BRINGS_ABOUT, of=sorted(PRACTICE)))
 async def test_the_failure_mode_is_the_root(name: str) -> None:
     rule = PRACTICE[name].finding or name
     async with sandbox("--scenario", name) as child:

@@ -156,6 +156,7 @@ async def the_archive_equals_the_wal(host: Droplet, region: str, bucket: str) ->
         )
 
 
+@pytest.mark.long
 async def test_failing() -> None:
     async with droplet("--scenario", "failing") as host:
         archived, failing, ready = (await host.sql(STATE)).split("|")
@@ -167,6 +168,7 @@ async def test_failing() -> None:
         assert "archive command failed with exit code 1" in log
 
 
+@pytest.mark.long
 async def test_slow() -> None:
     async with droplet("--scenario", "slow") as host:
         archived, failing, ready = (await host.sql(STATE)).split("|")

@@ -13,6 +13,7 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Button
 
+from tests.long import always
 from tests.data.archives import (
     ARCHIVES,
     DR_RUNS,
@@ -92,7 +93,7 @@ async def test_the_worst_is_seen_at_once() -> None:
         assert "S3 LIST shithub-wal · 2.0 s" in text
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", always((80, 24), (1, 1), of=SIZES))
 async def test_no_size_and_no_key_ends_the_session(size: tuple[int, int]) -> None:
     app = stage(observer=player())
     async with app.run_test(size=size) as pilot:

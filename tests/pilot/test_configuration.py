@@ -9,6 +9,7 @@ import pytest
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 
+from tests.long import always
 from tests.data.configuration import (
     ARGV,
     CONF_D,
@@ -73,7 +74,7 @@ async def test_the_incident_is_impossible_to_miss() -> None:
         assert any(span.struck for span in row.spans)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", always((80, 24), (1, 1), of=SIZES))
 async def test_no_size_and_no_key_ends_the_session(size: tuple[int, int]) -> None:
     app = stage(configured(incident()))
     async with app.run_test(size=size) as pilot:

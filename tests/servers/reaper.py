@@ -123,21 +123,7 @@ def main() -> None:
     """Read what to watch over until the pipe closes, then take it away."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    wards: dict[Ward, None] = {}
-    removing: list[subprocess.Popen[bytes]] = []
-    for line in sys.stdin:
-        verb, kind, name = json.loads(line)
-        if verb == "take":
-            wards[Ward(kind, name)] = None
-        elif verb == "remove":
-            for ward in [each for each in wards if each.kind == "pidfile" and _lies_in(each, name)]:
-                _kill_by_file(Path(ward.name))
-                del wards[ward]
-            removing.append(subprocess.Popen(["rm", "-rf", "--", name], stdin=subprocess.DEVNULL))
-        else:
-            wards.pop(Ward(kind, name), None)
-    for each in removing:
-        each.wait()
+    wards = _watched()
     for ward in wards:
         if ward.kind == "pid":
             _kill_tree(int(ward.name))
@@ -148,8 +134,30 @@ def main() -> None:
             _remove(Path(ward.name))
 
 
-def _lies_in(ward: Ward, folder: str) -> bool:
-    return Path(ward.name).is_relative_to(folder)
+def _watched() -> dict[Ward, None]:
+    """What there is to take away when the pipe closes; what goes before that is gone then."""
+    wards: dict[Ward, None] = {}
+    removing: list[subprocess.Popen[bytes]] = []
+    for line in sys.stdin:
+        verb, kind, name = json.loads(line)
+        if verb == "take":
+            wards[Ward(kind, name)] = None
+        elif verb == "remove":
+            _kill_within(Path(name), wards)
+            removing.append(subprocess.Popen(["rm", "-rf", "--", name], stdin=subprocess.DEVNULL))
+        else:
+            wards.pop(Ward(kind, name), None)
+    for each in removing:
+        each.wait()
+    return wards
+
+
+def _kill_within(folder: Path, wards: dict[Ward, None]) -> None:
+    """The servers whose PID files lie in `folder`; they are no wards any more."""
+    for ward in list(wards):
+        if ward.kind == "pidfile" and Path(ward.name).is_relative_to(folder):
+            _kill_by_file(Path(ward.name))
+            del wards[ward]
 
 
 def _kill_tree(pid: int) -> None:
