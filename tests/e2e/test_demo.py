@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.long import always
 from tests.e2e.conftest import Open, Program
 from tests.e2e.terminal import Terminal
+from tests.long import always
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 

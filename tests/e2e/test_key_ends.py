@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.long import always
 from tests.e2e.conftest import Open, Program
 from tests.e2e.terminal import Terminal
+from tests.long import always
 from walconsole.config.writer import profile_as_toml
 from walconsole.domain.profile import Profile
 from walconsole.domain.profile_json import profile_from_json

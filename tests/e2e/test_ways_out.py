@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.long import always
 from tests.e2e.conftest import STAND_IN, Open, Program
 from tests.e2e.terminal import Terminal
+from tests.long import always
 from tests.servers.reaper import descendants
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 
-from tests.long import always
 from tests.integration.droplet_parts import (
     FILE_BYTES,
     PREFIX,
@@ -24,6 +23,7 @@ from tests.integration.droplet_parts import (
     put,
     random_bytes,
 )
+from tests.long import always
 from tests.servers.archived import MIB
 from tests.servers.fixtures import MakeProxy, or_skip
 from tests.servers.ports import wait_until

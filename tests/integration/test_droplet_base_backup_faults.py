@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.long import always
 from tests.integration.backup_parts import CHOICES, UPLOADS, Backups, Region, region
 from tests.integration.deaths import each_death, share_of
 from tests.integration.droplet_parts import PREFIX
+from tests.long import always
 from tests.servers.archived import fill_segment, wait_archived
 from tests.servers.fixtures import MakeProxy, or_skip
 from tests.servers.full_disk import full_disk

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.long import always
 from tests.data.provisioning import RealClock
 from tests.integration.droplet_parts import PREFIX, Droplet
 from tests.integration.observed import RecordingScreen, profile_of
+from tests.long import always
 from tests.servers.archived import MIB, destination, fill_segment, start_archiving, wait_archived
 from tests.servers.fixtures import PostgresRelease, bin_dir_of, or_skip
 from tests.servers.ports import wait_until

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.long import always
 from tests.integration.pgconf_oracle import SESSION_SOURCES, VALUES, DiskTree, FileSetting, Oracle, trees
+from tests.long import always
 from tests.servers.fixtures import bin_dir_of, or_skip
 from tests.servers.postgres import PostgresServer
 from tests.servers.postgres_packages import MAJORS

@@ -12,9 +12,9 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from tests.long import always
 from tests.integration.sandbox_child import Child, listens, message, sandbox, start
 from tests.integration.sandbox_parts import temporary_workspace
+from tests.long import always
 from walconsole.domain.profile_json import profile_from_json
 from walconsole.sandbox.leftovers import processes
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from tests.long import always
 from tests.integration.sandbox_child import Child, sandbox
+from tests.long import always
 from walconsole.domain.failures import Diagnosis, Severity, diagnose
 from walconsole.operator_files.kept import for_this_session
 from walconsole.process.clock import SystemClock

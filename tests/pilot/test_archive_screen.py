@@ -13,7 +13,6 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Button
 
-from tests.long import always
 from tests.data.archives import (
     ARCHIVES,
     DR_RUNS,
@@ -32,6 +31,7 @@ from tests.data.bucket_reader import KeysReader, refusal, segment_keys
 from tests.data.facts import NOW
 from tests.data.snapshots import HOSTILE, STATES, incident
 from tests.data.stage import ScriptedObserver, noting, screen_text, settle, stage, until
+from tests.long import always
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.growth import Compressibility
 from walconsole.domain.facts.snapshot import Snapshot

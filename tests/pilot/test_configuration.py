@@ -9,7 +9,6 @@ import pytest
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 
-from tests.long import always
 from tests.data.configuration import (
     ARGV,
     CONF_D,
@@ -25,6 +24,7 @@ from tests.data.configuration import (
 from tests.data.facts import NOW
 from tests.data.snapshots import HOSTILE, STATES, incident, problem
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
+from tests.long import always
 from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.pgconf.tree import FileContent, Obstacle
 from walconsole.ui.configuration.screen import ConfigurationScreen
