@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import safe
@@ -34,16 +35,24 @@ def taken_away(assessment: Assessment) -> Iterator[Finding]:
     seen = tuple(_seen_gone(snapshot))
     command, facts = command_in_force(snapshot), snapshot.command.value
     script = facts.script if facts is not None and facts.command == command else ""
+    taking = _taking(command, script)
+    if taking is not None:
+        words, links = taking
+        title, why = _LINKED if links else _MOVED
+        yield _finding(snapshot, f"{title} ({safe(words)[:60]})", why, () if links else seen)
+    elif seen:
+        yield _finding(snapshot, _MOVED[0], _MOVED[1], seen)
+
+
+@lru_cache(maxsize=64)
+def _taking(command: str, script: str) -> tuple[str, bool] | None:
+    """The first words that take the segment away, and whether they link it; each look asks of the same."""
     for part in (*_PARTS.split(command), *_PARTS.split(_called(script, command))):
         words = _WRAPPED.sub("", part.translate(_QUOTES).strip(), count=1)
-        told = _LINKED if _LINKS.match(words) else _MOVED if _MOVERS.match(words) else None
-        if told is not None and _SEGMENT.search(words):
-            yield _finding(
-                snapshot, f"{told[0]} ({safe(words)[:60]})", told[1], seen if told is _MOVED else ()
-            )
-            return
-    if seen:
-        yield _finding(snapshot, _MOVED[0], _MOVED[1], seen)
+        links = bool(_LINKS.match(words))
+        if (links or _MOVERS.match(words)) and _SEGMENT.search(words):
+            return words, links
+    return None
 
 
 _ASSIGNS = re.compile(
