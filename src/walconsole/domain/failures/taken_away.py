@@ -44,7 +44,7 @@ def taken_away(assessment: Assessment) -> Iterator[Finding]:
         yield _finding(snapshot, _MOVED[0], _MOVED[1], seen)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _taking(command: str, script: str) -> tuple[str, bool] | None:
     """The first words that take the segment away, and whether they link it; each look asks of the same."""
     for part in (*_PARTS.split(command), *_PARTS.split(_called(script, command))):
