@@ -349,6 +349,18 @@ async def test_no_key_of_its_own(console: Watched) -> None:
             await other.root("no-key")
 
 
+@pytest.mark.failure_mode("uploads-unanswered")
+@pytest.mark.long
+async def test_store_takes_nothing(console: Watched) -> None:
+    config, endpoint = console.stage.profile.paths.rclone_config, console.stage.profile.primary.endpoint
+    full = TakesNothing(console.rgw.port, 0.0)
+    async with full:
+        with console.broken("the store lets writes wait for ever"), edited(config, endpoint, full.endpoint):
+            console.switch()
+            await console.root("uploads-unanswered", evidence="LIST of .* is answered", within_s=60)
+    await console.green("it takes them again", within_s=90)
+
+
 @pytest.mark.failure_mode("bucket-404")
 async def test_bucket_gone(console: Watched) -> None:
     with console.broken("the primary bucket deleted"):
@@ -368,15 +380,3 @@ class TakesNothing(FaultyFront):
         if request.startswith((b"PUT ", b"POST ")):
             await asyncio.Event().wait()
         return await super()._answer(request, writer)
-
-
-@pytest.mark.failure_mode("uploads-unanswered")
-@pytest.mark.long
-async def test_store_takes_nothing(console: Watched) -> None:
-    config, endpoint = console.stage.profile.paths.rclone_config, console.stage.profile.primary.endpoint
-    full = TakesNothing(console.rgw.port, 0.0)
-    async with full:
-        with console.broken("the store lets writes wait for ever"), edited(config, endpoint, full.endpoint):
-            console.switch()
-            await console.root("uploads-unanswered", evidence="LIST of .* is answered", within_s=60)
-    await console.green("it takes them again", within_s=90)
