@@ -28,6 +28,15 @@ def archive_folders(command: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in named if path))
 
 
+_TAKEN_FROM = re.compile(r"""(?<![\w.:@/$-])(/[^\s'"$`;&|<>%]*)/["']?%f""")
+"""A folder of this host: not a part of `host:/path`, nor one with a variable in it."""
+
+
+def restore_folders(command: str) -> tuple[str, ...]:
+    """Absolute folders from which a restore_command takes a file by its name, each once."""
+    return tuple(dict.fromkeys(match[1] for match in _TAKEN_FROM.finditer(command) if match[1]))
+
+
 def folders_elsewhere(command: str) -> tuple[str, ...]:
     """`[user@]host:/path` of what it sends to other hosts by rsync or scp, each once."""
     if not _SENDS.search(command):

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from shlex import quote
 
 from walconsole.domain.archivers.ending import by_its_words
+from walconsole.domain.archivers.folders import restore_folders
+from walconsole.domain.facts.folders import ArchiveFolder
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.pgconf.resolution import Origin
 from walconsole.domain.profile import folder_place
@@ -55,10 +57,6 @@ def restore_says_yes(assessment: Assessment) -> Iterator[Finding]:
     )
 
 
-_TAKEN_FROM = re.compile(r"""(?<![\w.:@/$-])(/[^\s'"$`;&|<>%]*)/["']?%f""")
-"""A folder of this host: not a part of `host:/path`, nor one with a variable in it."""
-
-
 def restores_from_elsewhere(assessment: Assessment) -> Iterator[Finding]:
     """The restore command takes WAL from folders of this host, and from none that is archived to."""
     snapshot = assessment.snapshot
@@ -74,16 +72,25 @@ def restores_from_elsewhere(assessment: Assessment) -> Iterator[Finding]:
     if not copies or any(host or not path.startswith("/") for host, path in copies):
         return  # a store beside: a folder may be asked first
     stored = {path for _, path in copies} | {each.path for each in folders_in_force(snapshot)}
-    taken = {match[1] for match in _TAKEN_FROM.finditer(command)}
+    taken = set(restore_folders(command))
     if not taken or any(f"{one}/".startswith(f"{each.rstrip('/')}/") for one in taken for each in stored):
         return
-    named, archive = safe(min(taken)), safe(min(stored))
+    others = _others(snapshot, taken)
+    if not others:
+        return
+    seen, archive = min(others, key=lambda each: each.path), safe(min(stored))
+    named, lacks = seen.path, snapshot.folders.value.segment if snapshot.folders.value is not None else ""
+    what = f": {seen.why}" if seen.why else f" holds no {lacks}" if lacks else " is another folder"
     yield Finding(
         "restore-elsewhere",
         Severity.WARNING,
         f"restore_command takes WAL from {named}, and the archive is {archive}: a recovery would find "
         "nothing new",
-        (f"restore_command = {safe(command)} (pg_settings)", f"it is archived to {archive}"),
+        (
+            f"restore_command = {safe(command)} (pg_settings)",
+            f"it is archived to {archive}",
+            f"{named}{what} (stat on the droplet)",
+        ),
         "let restore_command take WAL from where archive_command stores it, before it is needed",
         Snapshot.settings,
         "restore_command",
@@ -94,8 +101,25 @@ def restores_from_elsewhere(assessment: Assessment) -> Iterator[Finding]:
             ),
         ),
         certainty=Certainty.LIKELY,
-        surer="where both are one folder by two names (a bind mount, a link), nothing is wrong: ls -ldi",
+        surer="where something else copies the archive there, with a delay, it holds what is older: ls -l",
     )
+
+
+def _others(snapshot: Snapshot, taken: set[str]) -> list[ArchiveFolder]:
+    """What was seen of those folders, where none of them is the archive by another name (a link, a mount) nor
+    holds its newest segment; empty while that is not known of each.
+    """
+    facts = snapshot.folders.value
+    seen = [each for each in facts.taken_from if each.path in taken] if facts is not None else []
+    if facts is None or len(seen) < len(taken) or any(_UNKNOWN.search(each.why) for each in seen):
+        return []
+    own = {each.identity for each in folders_in_force(snapshot) if each.identity}
+    known = own or facts.segment  # else there is nothing to compare with
+    return [] if not known or any(each.identity in own or each.holds for each in seen) else seen
+
+
+_UNKNOWN = re.compile("did not answer|Permission denied")
+"""What is there is not known."""
 
 
 MODES: tuple[FailureMode, ...] = (
@@ -129,8 +153,9 @@ MODES: tuple[FailureMode, ...] = (
             cause="The archive was moved, and archive_command with it; restore_command was forgotten.",
             signal=(
                 "The words of restore_command in force: folders of this host, of which none is the "
-                "archive's, nor one that archive_command names. What a script or another tool does is not "
-                "looked at, nor is a folder on another host."
+                "archive's, nor one that archive_command names, by its device and inode, and none holds the "
+                "newest archived segment. What a script or another tool does is not looked at, nor is a "
+                "folder on another host."
             ),
             fix="Let restore_command name the archive's folder, and reload. Then `walconsole drill`.",
         ),

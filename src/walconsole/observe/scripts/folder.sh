@@ -1,8 +1,9 @@
 # The folders that are archived to, as the server's own user finds them. It changes nothing.
 #
 # Prepended by folders.py: token (ends the answer), folders (one a line), data (the data directory), root (where /etc
-# is, empty for the file system's own), postmaster (its pid, may be empty). The answer is records: \001 key space value
-# \000.
+# is, empty for the file system's own), postmaster (its pid, may be empty), segment (the newest archived one, may be
+# empty), suffix (what the archive puts behind its name), newest (the archive's newest file, may be empty). The answer
+# is records: \001 key space value \000.
 
 LC_ALL=C
 export LC_ALL
@@ -58,6 +59,17 @@ above() { awk '{ print $2 "\t" $3 "\t" $4 }' "$mounts" | deepest "$1"; }
 
 options() { POINT=$(escaped "$1") awk '$2 == ENVIRON["POINT"] { found = $4 } END { print found }' "$mounts"; }
 
+# held FOLDER: whether the segment lies there, whatever compressed it.
+held() {
+    for end in "$suffix" '' .gz .zst .lz4 .bz2 .xz .lzo .br .gpg .age .enc; do
+        if [ -e "$1/$segment$end" ]; then
+            say folder.holds 1
+            return 0
+        fi
+    done
+    say folder.holds 0
+}
+
 look() {
     say folder "$1"
     unmounted "$1"
@@ -71,7 +83,11 @@ look() {
         say folder.stat "$(timeout -s KILL 5 stat -L -c '%U:%G %a' -- "$place" 2>/dev/null)"
         return 0
     }
-    say folder.stat "$(stat -L -c '%U:%G %a %d' -- "$place/.")"
+    say folder.stat "$(stat -L -c '%U:%G %a %i %d' -- "$place/.")"
+    [ -z "$segment" ] || held "$place"
+    if [ -n "$newest" ] && [ -f "$place/$newest" ] && [ ! -r "$place/$newest" ]; then
+        say folder.unreadable "$newest ($(stat -c 'owner %U, mode %a' -- "$place/$newest" 2>/dev/null))"
+    fi
     say folder.space "$(timeout -s KILL 5 stat -f -L -c '%S %b %a %c %d %T' -- "$place/.")"
     if [ -n "$seen" ]; then point=$(above "$1" | cut -f 1); else point=$(stat -L -c %m -- "$1/."); fi
     case $point in /*) say folder.point "$point" ;; esac # BusyBox prints the letter
