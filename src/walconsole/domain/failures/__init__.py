@@ -37,6 +37,7 @@ from walconsole.domain.failures import (
     recovering,
     recovery,
     refusals,
+    restore_form,
     restoring_well,
     retention,
     running,
@@ -99,7 +100,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
         ),
     ),
     ("The disk", (*damage.MODES, *unsafe_writes.MODES, *retention.MODES, *disk.MODES)),
-    ("A recovery", (*recovering.MODES, *restoring_well.MODES)),
+    ("A recovery", (*recovering.MODES, *restoring_well.MODES, *restore_form.MODES)),
     ("What looks wrong and is not", no_alarm.MODES),
 )
 """In the order in which findings of one severity are told."""
