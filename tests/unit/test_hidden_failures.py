@@ -3,7 +3,7 @@
 import pytest
 
 from tests.data.facts import NOW, SEGMENT, bucket, healthy, settings
-from walconsole.domain.archivers.ending import hides_failure
+from walconsole.domain.archivers.ending import by_its_words, hides_failure
 from walconsole.domain.facts.evidence import CommandFacts
 from walconsole.domain.failures import diagnose
 from walconsole.domain.standing.model import Level, Severity
@@ -91,3 +91,53 @@ def test_a_secret_of_what_hides_it_is_not_shown() -> None:
     snapshot = healthy(settings=settings(archive_command=command), command=CommandFacts(command))
     (finding,) = (each for each in diagnose(snapshot, NOW).findings if each.rule == "failure-hidden")
     assert "S3cret" not in finding.title
+
+
+SKIPS = {
+    "test ! -f /sw || (test ! -f /w/%f && cp %p /w/%f)": "`test ! -f /sw` holds",
+    "if mountpoint -q /w; then cp %p /w/%f; fi": "`mountpoint -q /w` does not hold",
+    "if [ -d /w ]; then cp %p /w/%f; fi": "`[ -d /w ]` does not hold",
+    "if [[ -d /w ]]; then cp %p /w/%f; else exit 0; fi": "`[[ -d /w ]]` does not hold",
+    "[ -d /w ] || exit 0; cp %p /w/%f": "`[ -d /w ]` does not hold",
+    "! [ -e /stop ] || exit 0; cp %p /w/%f": "`[ -e /stop ]` holds",
+    "D=/w; [ -d $D ] && cp %p $D/%f || true": "`[ -d $D ]` does not hold",
+    "[ -f /etc/pause ] && exit 0; cp %p /w/%f": "`[ -f /etc/pause ]` holds",
+    "ping -c1 h || exit 0; scp %p h:/w/%f": "`ping -c1 h` does not hold",
+    "which rclone || exit 0; rclone copyto %p r:b/%f": "`which rclone` does not hold",
+    "systemctl is-active -q nfs || exit 0; cp %p /w/%f": "`systemctl is-active -q nfs` does not hold",
+    "if [ -d /w ]; then cp %p /w/%f; fi; [ -w /log ] && echo x >>/log; true": "`[ -d /w ]` does not hold",
+    "flock -n -E 0 /l cp %p /w/%f": "somebody else holds the lock (flock -E 0)",
+    "flock -n --conflict-exit-code=0 /l cp %p /w/%f": "somebody else holds the lock (flock -E 0)",
+}
+STORES_ALWAYS = [
+    *TELLS, "[ -d /w ] || exit 1; cp %p /w/%f", "flock -n /l cp %p /w/%f", "flock -n -E 9 /l cp %p /w/%f",
+    "case %f in *.backup) exit 0;; esac; cp %p /w/%f", "test -f /w/%f && exit 0; cp %p /w/%f",
+    '[ "$(hostname)" = a ] || exit 0; cp %p /w/%f', '[ "$ROLE" = standby ] && exit 0; cp %p /w/%f',
+    "psql -Atc 'select pg_is_in_recovery()' | grep -q t && exit 0; cp %p /w/%f",
+    "[ -d /w ] && D=/w || D=/v; cp %p $D/%f", "if [ -x /zstd ]; then zstd -o /w/%f.zst %p; else cp %p /w/%f; fi",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "when"), SKIPS.items())
+def test_a_command_that_stores_only_where_something_holds_is_told_by_that(command: str, when: str) -> None:
+    skipping = by_its_words(command).skipping
+    assert skipping is not None
+    assert skipping.what == when
+
+
+@pytest.mark.parametrize("command", STORES_ALWAYS)
+def test_what_is_asked_of_the_segment_or_by_a_run_alone_is_none(command: str) -> None:
+    assert by_its_words(command).skipping is None
+
+
+@pytest.mark.parametrize(
+    ("lacks", "severity", "level"), [(False, Severity.NOTE, Level.OK), (True, Severity.CRITICAL, Level.CRITICAL)]
+)
+def test_it_is_a_note_until_the_archive_lacks_something(lacks: bool, severity: Severity, level: Level) -> None:
+    command = "if mountpoint -q /w; then cp %p /w/%f; fi"
+    changes = {"primary": bucket(newest_segment=Segment(1, 0x20).name(SEGMENT))} if lacks else {}
+    snapshot = healthy(settings=settings(archive_command=command), command=CommandFacts(command), **changes)
+    diagnosis = diagnose(snapshot, NOW)
+    (story,) = (each for each in diagnosis.stories if each.root.rule == "failure-hidden")
+    assert (story.severity, diagnosis.verdict.level) == (severity, level)
+    assert [each.rule for each in story.consequences] == (["silent-loss"] if lacks else [])

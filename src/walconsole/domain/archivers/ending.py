@@ -11,7 +11,7 @@ from walconsole.domain.archivers.look import Look, Seen
 from walconsole.domain.archivers.outcomes import Run
 from walconsole.domain.archivers.shell_tree import NotUnderstoodError
 from walconsole.domain.archivers.target import Ending, Hiding
-from walconsole.domain.archivers.ways import WELL, GaveUpError, State, Store
+from walconsole.domain.archivers.ways import WELL, Asked, GaveUpError, State, Store
 
 
 @cache
@@ -41,7 +41,27 @@ def ending_of(command: str, look: Look) -> Ending:
         ends = second.text(command, "", State())
     except (GaveUpError, NotUnderstoodError, RecursionError):
         return Ending()
-    return Ending(_named(_of_ends(ends, second), command, look), not second.stores and not second.is_open)
+    hiding = _named(_of_ends(ends, second), command, look)
+    skipping = _skipping(ends) if second.stores and not second.is_open else None
+    return Ending(hiding, not second.stores and not second.is_open, skipping)
+
+
+def _skipping(ends: list[State]) -> Hiding | None:
+    """The question by whose answer it ends with 0 and came to no store: every store asks it the other way."""
+    stored = [end.asked for end in ends if end.stored]
+    for end in ends:
+        if not stored or end.status != WELL or end.stored or end.failed or end.chosen:
+            continue
+        for one in sorted(end.asked, key=lambda each: each.line):
+            if not any(one in asked for asked in stored):
+                return Hiding(_worded(one), one.source, one.line)
+    return None
+
+
+def _worded(asked: Asked) -> str:
+    if asked.what.startswith("flock"):
+        return f"somebody else holds the lock ({asked.what})"
+    return f"`{asked.what}` {'holds' if asked.holds else 'does not hold'}"
 
 
 def _named(hiding: Hiding | None, command: str, look: Look) -> Hiding | None:

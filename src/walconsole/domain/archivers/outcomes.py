@@ -25,6 +25,7 @@ from walconsole.domain.archivers.shell_tree import (
     While,
     tree_of,
 )
+from walconsole.domain.archivers.shell_words import Operator, Token
 from walconsole.domain.archivers.target import Found
 from walconsole.domain.archivers.ways import (
     WELL,
@@ -33,6 +34,7 @@ from walconsole.domain.archivers.ways import (
     State,
     Store,
     answered,
+    followed,
     merged,
     names_of,
 )
@@ -153,7 +155,12 @@ class Run:
         if node.arithmetic:
             unknown = {name: Found(UNKNOWN) for name in changed(node.inside)}
             state = replace(state, variables=state.variables | unknown)
-        return answered(state, said, "((…))" if node.arithmetic else "[[…]]", node.line, place.source)
+        words = " ".join(token.text for token in node.inside)
+        shown = f"(( {words} ))" if node.arithmetic else f"[[ {words} ]]"
+        ways = answered(state, said, shown, node.line, place.source)
+        if said is None:
+            ways = followed(ways, node.arithmetic or any(map(_is_computed, node.inside)))
+        return [replace(each, by="((…))" if node.arithmetic else "[[…]]") for each in ways]
 
     def _block(self, node: Block, state: State, place: Place) -> list[State]:
         states = [state]
@@ -275,6 +282,7 @@ class Run:
         value = text_of(node.word.raw or node.word.text, names_of(state, self.look))
         known = UNKNOWN not in value and "%" not in value and FAILED not in value
         found, whole = [], False
+        state = state if known else replace(state, chosen=True)
         for patterns, body in node.arms:
             texts = [pattern.text for pattern in patterns if not pattern.computed or pattern.text == "*"]
             whole = whole or "*" in texts
@@ -335,6 +343,12 @@ class Run:
             raise GaveUpError
         listed = tree_of(text, posix=place.posix)
         return self._node(listed, states, replace(place, depth=place.depth + 1))
+
+
+def _is_computed(token: Token) -> bool:
+    """Whether the segment, or what only a run tells, is in it."""
+    text = token.raw if not isinstance(token, Operator) and token.raw else token.text
+    return any(sign in text for sign in "%$`")
 
 
 def _goes_on(state: State, operator: str) -> bool:

@@ -19,6 +19,7 @@ from walconsole.domain.archivers.ways import (
     State,
     Store,
     answered,
+    followed,
     merged,
     names_of,
 )
@@ -142,7 +143,8 @@ def _one(runs: Runs, node: Simple, state: State, before: State, words: _Words, p
     if name in ("test", "["):
         inside = left.words[1:-1] if name == "[" else left.words[1:]
         said = None if words.pipes else answer(inside)
-        return answered(state, said, _shown(node), node.line, place.source)
+        ways = answered(state, said, _shown(node), node.line, place.source)
+        return followed(ways, words.pipes or _about_segment(inside)) if said is None else ways
     script = _script(left.words[0], runs.look)
     if script is not None:
         return _of_script(runs, left, script, words, state, place)
@@ -162,16 +164,27 @@ def _by_role(
         lost = runs.not_stored(failed, store)
         if role is not Role.STORES:
             lost = replace(lost, status=WELL)
-        return [runs.stored(well, store), lost]
+        return [runs.stored(well, store), lost, *_locked_out(words, well)]
     if role is not Role.WASTES and not does(name) and not names_itself(name, left.words):
         runs.may_store()
     told_elsewhere = place.behind and role in (Role.ASKS, Role.DOES)
     if told_elsewhere and says_nothing_of_it(name, left.words[1:], words.output):
         return [well]
+    about = _about_segment(left.words) or bool(words.inside) or place.behind
     if role is Role.ASKS:
-        return [well, failed] if place.checked or _about_segment(left.words) else [well]
+        return followed([well, failed], about) if place.checked or _about_segment(left.words) else [well]
     asked = place.checked and not does(name) and name != "false"
-    return [well, failed] if asked else [well]
+    return followed([well, failed], about) if asked else [well]
+
+
+_YIELDS = re.compile(r"(?:^|[ /])flock (?:\S+ )*?(?:-\w*E ?|--conflict-exit-code[= ])0 ")
+
+
+def _locked_out(words: _Words, well: State) -> list[State]:
+    """flock(1), -E: it ends with that number, and runs nothing, where somebody else has the lock."""
+    if not _YIELDS.search(" ".join(words.texts)):
+        return []
+    return followed([replace(well, by="flock -E 0")], False)
 
 
 def _role(texts: Sequence[str], words: _Words, place: Place) -> Role:

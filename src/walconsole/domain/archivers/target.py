@@ -213,10 +213,14 @@ class Hiding:
 
 @record
 class Ending:
-    """How a command ends. `stores_nothing`: in no way does it come to anything that could store a segment."""
+    """How a command ends. `stores_nothing`: in no way does it come to anything that could store a segment.
+
+    `skipping` is a question that has nothing to do with the segment, by whose answer it ends well without.
+    """
 
     hiding: Hiding | None = None
     stores_nothing: bool = False
+    skipping: Hiding | None = None
 
 
 @record

@@ -31,12 +31,23 @@ class Store:
 
 
 @record
+class Asked:
+    """A question that only a run answers, and the answer that this way follows."""
+
+    what: str
+    holds: bool
+    source: str = ""
+    line: int = 0
+
+
+@record
 class State:
     """One way up to here. `status` is how the last command ended: WELL, FAILED, or a number.
 
     `failed` are the stores that failed and were not made good, `stored` those that succeeded. `by` is what
     `status` follows from, as it stands there, on `line` of `source`. `leaving`: by `exit`, `return`, `break`
     or `continue`. `errexit` None: not known.
+    `asked` are the questions that led here and have nothing to do with the segment; `chosen`: another one has.
     """
 
     status: str = WELL
@@ -51,13 +62,15 @@ class State:
     at_exit: str = ""
     at_error: str = ""
     positional: tuple[str, ...] | None = None
+    chosen: bool = False
     variables: Environment = field(default_factory=dict, compare=False)
+    asked: frozenset[Asked] = field(default=frozenset(), compare=False)
 
     def key(self) -> tuple[object, ...]:
         """By which two ways are one."""
         return (
             self.status, self.failed, self.stored, self.leaving, self.errexit, self.pipefail, self.at_exit,
-            self.at_error, self.positional, self.by if self.failed else "",
+            self.at_error, self.positional, self.chosen, self.by if self.failed else "",
         )  # fmt: skip
 
     def ended(self, status: str, by: str, line: int, source: str) -> "State":
@@ -90,6 +103,8 @@ def merged(states: Iterable[State]) -> list[State]:
         other = found.get(key)
         if other is not None and other.variables != state.variables:
             state = replace(state, variables=_common(other.variables, state.variables))
+        if other is not None and other.asked != state.asked:
+            state = replace(state, asked=state.asked & other.asked)
         found[key] = state
     if len(found) > _MOST_STATES:
         raise GaveUpError
@@ -107,6 +122,16 @@ def answered(state: State, said: bool | None, by: str, line: int, source: str) -
     """After a question; both ways where its answer is not known."""
     ends = [WELL, FAILED] if said is None else [WELL if said else FAILED]
     return [state.ended(end, by, line, source) for end in ends]
+
+
+def followed(ways: Iterable[State], about_segment: bool) -> list[State]:
+    """Ways on from a question that only a run answers."""
+    if about_segment:
+        return [replace(each, chosen=True) for each in ways]
+    return [
+        replace(each, asked=each.asked | {Asked(each.by, each.status == WELL, each.source, each.line)})
+        for each in ways
+    ]
 
 
 def names_of(state: State, look: Look) -> Names:

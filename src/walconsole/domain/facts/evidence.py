@@ -276,7 +276,8 @@ class DiscoveryFacts:
     happened before, empty where nothing is seen to, `hiding_at` the script's line, empty where it stands in
     the command itself; `stores_nothing`: it comes to nothing that could store a segment. `copied` is what
     cron and timers copy of the archive's folders to elsewhere. `unset`: variables of which the command makes
-    a place to store into, and that nothing sets. All is safe to show.
+    a place to store into, and that nothing sets. `skipping` is when it ends well and stores nothing, in words
+    (a mount that is not there), `skipping_at` as `hiding_at`. All is safe to show.
     """
 
     copies: tuple[FoundCopy, ...] = ()
@@ -288,6 +289,8 @@ class DiscoveryFacts:
     stores_nothing: bool = False
     copied: tuple[str, ...] = ()
     unset: tuple[str, ...] = ()
+    skipping: str = ""
+    skipping_at: str = ""
 
 
 class RuleAction(StrEnum):

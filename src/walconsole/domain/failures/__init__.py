@@ -20,6 +20,7 @@ from walconsole.domain.failures import (
     droplet,
     expiry_schedule,
     folder,
+    folder_apart,
     folder_copies,
     folder_place,
     foreign,
@@ -82,7 +83,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
     ("The store's refusals", (*refusals.MODES, *client_calls.MODES, *certificates.MODES, *uploads.MODES)),
     ("The archiver", archiving.MODES),
     ("The bucket", bucket.MODES),
-    ("The folder", (*folder.MODES, *folder_place.MODES, *folder_copies.MODES)),
+    ("The folder", (*folder.MODES, *folder_place.MODES, *folder_copies.MODES, *folder_apart.MODES)),
     (
         "The archive",
         (

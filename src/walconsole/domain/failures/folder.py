@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from shlex import quote
 
+from walconsole.domain.archivers.folders import archive_folders
 from walconsole.domain.facts.folders import ArchiveFolder
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import is_folder
@@ -12,7 +13,7 @@ from walconsole.domain.standing.folders import folders_in_force
 from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
-from walconsole.domain.standing.remedies import ours_in_force, server_user
+from walconsole.domain.standing.remedies import command_in_force, ours_in_force, server_user
 from walconsole.domain.units import bytes_text
 
 _SCARCE_SEGMENTS, _SCARCE_SHARE = 16, 0.05
@@ -82,6 +83,10 @@ def _missing(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
     fixes: tuple[Fix, ...]
     if any(each in folder.why for each in ("Stale", _UNANSWERED, _DEAD)):
         how, remedy, fixes = _lost_server(folder)
+    elif "Not a directory" in folder.why and folder.path in archive_folders(command_in_force(snapshot)):
+        how = "is a file: each segment is stored over the one before it, and only the last one is there"
+        remedy = "have it name the segment, too (/%f), then take a base backup: what was archived before is gone"
+        fixes = (Fix("see what it is", (f"ls -ld {where}",)),)
     elif gone:
         how, remedy = "is not there", "make it again, owned by the server's user"
         fixes = (Fix("make it again", (f"install -d -o {quote(user)} -g {quote(user)} -m 750 {where}",)),)

@@ -6,10 +6,10 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import is_enabled
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
-from walconsole.domain.standing.model import Finding, Fix, Severity
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Severity
 from walconsole.domain.standing.proofs import setting_row
 from walconsole.domain.standing.remedies import RELOAD, is_ours
-from walconsole.domain.standing.thrown_away import hiding_of
+from walconsole.domain.standing.thrown_away import hiding_of, skipping_of
 
 
 def failure_hidden(assessment: Assessment) -> Iterator[Finding]:
@@ -20,6 +20,7 @@ def failure_hidden(assessment: Assessment) -> Iterator[Finding]:
         return
     hiding, at = hiding_of(snapshot)
     if not hiding:
+        yield from _skips(assessment)
         return
     how, refused = _how(hiding), assessment.let_go_by
     whose = at.rpartition(" line ")[0] or "the archive command"
@@ -43,6 +44,34 @@ def failure_hidden(assessment: Assessment) -> Iterator[Finding]:
             else Fix("set it without that, in the file that sets it, and reload", (RELOAD,)),
         ),
     )
+
+
+def _skips(assessment: Assessment) -> Iterator[Finding]:
+    """A note while all is stored; where the archive lacks what PostgreSQL counts, it is why."""
+    snapshot = assessment.snapshot
+    when, at = skipping_of(snapshot)
+    if not when:
+        return
+    lacks = assessment.agreement.ok is False
+    whose, _, line = at.rpartition(" line ")
+    where = f" ({whose} line {line})" if at else ""
+    yield Finding(
+        "failure-hidden",
+        Severity.CRITICAL if lacks else Severity.NOTE,
+        f"the archive command says yes and stores nothing where {when}{where}",
+        (
+            "PostgreSQL lets go of a segment as soon as the command ends with 0, stored or not",
+            *([f"{assessment.agreement.text}: does it hold now?"] if lacks else ()),
+        ),
+        "have it end with a failure there (`exit 1`): a segment that could not be stored is kept and tried again",
+        Snapshot.discovery if at else Snapshot.settings,
+        "archive_command",
+        proof=tuple(setting_row(snapshot, "archive_command")),
+        fixes=(Fix("end it with a failure where it stores nothing, in that script")
+               if at else Fix("set it so, in the file that sets it, and reload", (RELOAD,)),),
+        certainty=Certainty.LIKELY if lacks else Certainty.PROVED,
+        surer="ask what it asks, as the server's user" if lacks else "",
+    )  # fmt: skip
 
 
 _ANSWERLESS = ("curl", "nc", "ncat", "netcat", "ftp", "tftp", "sftp", "lftp")
@@ -73,7 +102,9 @@ MODES: tuple[FailureMode, ...] = (
                 "message, that tells a failure and goes on, that hands the segment to `at` or "
                 "`systemd-run`: the command ends well whatever became of the segment. Often it was put "
                 "there to have an alarm end. `curl` without `-f` ends well though the store refused, `nc` "
-                "and `sftp` without `-b` hear of no refusal."
+                "and `sftp` without `-b` hear of no refusal. Or it stores only where something holds, and says "
+                "yes where it does not: `if mountpoint -q /mnt/wal; then cp …; fi`, `[ -d /mnt/wal ] || exit "
+                "0`, a switch file, `flock -E 0`: that is a note until the archive lacks something."
             ),
             signal=(
                 "The words of archive_command in force and of the shell scripts that it calls, followed as a "

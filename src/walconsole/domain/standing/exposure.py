@@ -1,11 +1,16 @@
 """Whether the bucket holds what PostgreSQL says it archived, and what would be lost now."""
 
+from dataclasses import replace
+
 from walconsole.domain.archive.times import age_s
+from walconsole.domain.facts.folders import ArchiveFolder
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import folder_place, is_folder
 from walconsole.domain.records import record
 from walconsole.domain.standing.archiver import IDLE_NOISE_BYTES, Lag, is_off, lag, server_age
+from walconsole.domain.standing.folders import folder_at, folders_in_force
 from walconsole.domain.standing.streaming import holds_what_is_written, received
 from walconsole.domain.standing.whose import holds_others_newest, own_newest
 from walconsole.domain.wal import Segment, WalNameKind, wal_name
@@ -16,11 +21,15 @@ LISTING_GRACE_S = 2.0
 
 @record
 class Agreement:
-    """Whether the bucket holds what PostgreSQL says it archived. `behind` is in segments."""
+    """Whether the bucket holds what PostgreSQL says it archived. `behind` is in segments.
+
+    `beside` is another folder that the command stores into, in which the last archived one lies instead.
+    """
 
     ok: bool | None
     text: str
     behind: int | None = None
+    beside: ArchiveFolder | None = None
 
 
 def exposure(snapshot: Snapshot, now: float) -> Lag | None:
@@ -96,6 +105,28 @@ def agreement(archiver: ArchiverFacts, server: ServerFacts, snapshot: Snapshot) 
     )
 
 
+def _unless_beside(snapshot: Snapshot, answer: Agreement) -> Agreement:
+    """`answer`, unless what is lacking lies in another folder; on the data's own disk it is no second place."""
+    beside = _held_beside(snapshot)
+    if beside is None:
+        return answer
+    text = f"{answer.text}, which lie in {beside.path}"
+    return replace(answer, ok=False if beside.beside_data else None, text=text, beside=beside)
+
+
+def _held_beside(snapshot: Snapshot) -> ArchiveFolder | None:
+    """Another folder that the archive command names, in which the newest archived segment lies."""
+    facts, archiver, primary = snapshot.folders.value, snapshot.archiver.value, snapshot.primary.value
+    if facts is None or archiver is None or primary is None or not is_folder(primary.bucket):
+        return None
+    own = folder_at(snapshot, folder_place(primary.bucket)[1])
+    if own is None or own.holds or facts.segment != archiver.last_archived_wal:
+        return None
+    copies = {folder_place(each.value.bucket)[1] for each in snapshot.copies if each.value is not None}
+    others = (each for each in folders_in_force(snapshot) if each.path not in copies)
+    return next((each for each in others if each.holds and each.identity != own.identity), None)
+
+
 def alike_holds(bucket: BucketFacts, claimed: Segment, segment_bytes: int) -> bool:
     """Whether `claimed` is no segment there, and what it is named for goes as far: nothing is proved then."""
     alike = wal_name(bucket.alike.newest, segment_bytes) if bucket.alike is not None else None
@@ -131,12 +162,12 @@ def _unless_in_flight(snapshot: Snapshot, archiver: ArchiverFacts, answer: Agree
     if listed_at is None or archived_at is None:
         return Agreement(None, answer.text, answer.behind)
     if server_age(snapshot, archived_at, listed_at) > LISTING_GRACE_S:
-        return answer
+        return _unless_beside(snapshot, answer)
     since = _archived_since(snapshot.history, listed_at - LISTING_GRACE_S)
     if since is None:
         return Agreement(None, "the bucket was listed before the last one was archived", answer.behind)
     if answer.behind is None or answer.behind > since:
-        return answer
+        return _unless_beside(snapshot, answer)
     return Agreement(True, "the bucket held all that was archived when it was listed", answer.behind)
 
 

@@ -1,6 +1,6 @@
 """Whether the archive command says yes and stores nothing, by its own words and its scripts'."""
 
-from walconsole.domain.archivers.ending import hides_failure
+from walconsole.domain.archivers.ending import by_its_words, hides_failure
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import ArchiverState
@@ -32,6 +32,15 @@ def hiding_of(snapshot: Snapshot) -> tuple[str, str]:
     if found is not None and found.hiding and found.judged == safe(command):
         return found.hiding[:60], found.hiding_at
     return safe(hides_failure(command))[:60], ""
+
+
+def skipping_of(snapshot: Snapshot) -> tuple[str, str]:
+    """When the archive command ends well and stores nothing, in words, and the script's line; else empty."""
+    command, found = command_in_force(snapshot), snapshot.discovery.value
+    if found is not None and found.skipping and found.judged == safe(command):
+        return found.skipping, found.skipping_at
+    skipping = by_its_words(command).skipping
+    return (safe(skipping.what) if skipping is not None else ""), ""
 
 
 def let_go_by(snapshot: Snapshot, state: ArchiverState) -> str:

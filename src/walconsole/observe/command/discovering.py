@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from walconsole.domain.archivers.discovery import COMMAND, Settings, discover
 from walconsole.domain.archivers.look import ABSENT, MOST_ROUNDS, FileText, ProgramFile, Seen, Wanted
-from walconsole.domain.archivers.target import ArchiveTarget, Discovery, UnreadStore
+from walconsole.domain.archivers.target import ArchiveTarget, Discovery, Hiding, UnreadStore
 from walconsole.domain.facts.evidence import DiscoveryFacts, FoundCopy
 from walconsole.domain.facts.host import ClusterFacts
 from walconsole.domain.facts.observed import ConfigFiles
@@ -235,19 +235,24 @@ class DiscoveryProbe:
 
 def facts_of(found: Discovery, differences: Sequence[str] = ()) -> DiscoveryFacts:
     """What the snapshot keeps of it: words alone."""
-    hiding = found.ending.hiding
-    at = f"{hiding.script} line {hiding.line}" if hiding is not None and hiding.script else ""
+    hiding, skipping = found.ending.hiding, found.ending.skipping
     return DiscoveryFacts(
         tuple(_copy(target) for target in found.targets),
         tuple(safe(line) for line in differences),
         tuple(safe(note) for note in found.notes),
         safe(found.judged),
         safe(hiding.what) if hiding is not None else "",
-        safe(at),
+        _at(hiding),
         found.ending.stores_nothing,
         tuple(safe(line) for line in found.copied),
         tuple(map(safe, found.unset)),
+        safe(skipping.what) if skipping is not None else "",
+        _at(skipping),
     )
+
+
+def _at(hiding: Hiding | None) -> str:
+    return safe(f"{hiding.script} line {hiding.line}") if hiding is not None and hiding.script else ""
 
 
 def _copy(target: ArchiveTarget) -> FoundCopy:
