@@ -114,7 +114,8 @@ STORES_ALWAYS = [
     "case %f in *.backup) exit 0;; esac; cp %p /w/%f", "test -f /w/%f && exit 0; cp %p /w/%f",
     '[ "$(hostname)" = a ] || exit 0; cp %p /w/%f', '[ "$ROLE" = standby ] && exit 0; cp %p /w/%f',
     "psql -Atc 'select pg_is_in_recovery()' | grep -q t && exit 0; cp %p /w/%f",
-    "[ -d /w ] && D=/w || D=/v; cp %p $D/%f", "if [ -x /zstd ]; then zstd -o /w/%f.zst %p; else cp %p /w/%f; fi",
+    "[ -d /w ] && D=/w || D=/v; cp %p $D/%f",
+    "if [ -x /zstd ]; then zstd -o /w/%f.zst %p; else cp %p /w/%f; fi",
 ]  # fmt: skip
 
 
@@ -131,9 +132,12 @@ def test_what_is_asked_of_the_segment_or_by_a_run_alone_is_none(command: str) ->
 
 
 @pytest.mark.parametrize(
-    ("lacks", "severity", "level"), [(False, Severity.NOTE, Level.OK), (True, Severity.CRITICAL, Level.CRITICAL)]
+    ("lacks", "severity", "level"),
+    [(False, Severity.NOTE, Level.OK), (True, Severity.CRITICAL, Level.CRITICAL)],
 )
-def test_it_is_a_note_until_the_archive_lacks_something(lacks: bool, severity: Severity, level: Level) -> None:
+def test_it_is_a_note_until_the_archive_lacks_something(
+    lacks: bool, severity: Severity, level: Level
+) -> None:
     command = "if mountpoint -q /w; then cp %p /w/%f; fi"
     changes = {"primary": bucket(newest_segment=Segment(1, 0x20).name(SEGMENT))} if lacks else {}
     snapshot = healthy(settings=settings(archive_command=command), command=CommandFacts(command), **changes)

@@ -47,7 +47,7 @@ class State:
     `failed` are the stores that failed and were not made good, `stored` those that succeeded. `by` is what
     `status` follows from, as it stands there, on `line` of `source`. `leaving`: by `exit`, `return`, `break`
     or `continue`. `errexit` None: not known.
-    `asked` are the questions that led here and have nothing to do with the segment; `chosen`: another one has.
+    `asked` are the questions that led here and have nothing to do with the segment; `chosen`: another has.
     """
 
     status: str = WELL

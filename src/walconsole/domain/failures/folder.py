@@ -85,7 +85,7 @@ def _missing(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
         how, remedy, fixes = _lost_server(folder)
     elif "Not a directory" in folder.why and folder.path in archive_folders(command_in_force(snapshot)):
         how = "is a file: each segment is stored over the one before it, and only the last one is there"
-        remedy = "have it name the segment, too (/%f), then take a base backup: what was archived before is gone"
+        remedy = "have it name the segment, too (/%f), then take a base backup: what came before is gone"
         fixes = (Fix("see what it is", (f"ls -ld {where}",)),)
     elif gone:
         how, remedy = "is not there", "make it again, owned by the server's user"

@@ -1,4 +1,4 @@
-"""Segments that lie where no restore finds them: in the folder that a command falls back to, or unreadable."""
+"""Segments that no restore finds: in the folder that a command falls back to, or not to be read."""
 
 from collections.abc import Iterator
 from shlex import quote
@@ -18,7 +18,7 @@ from walconsole.domain.units import plural
 
 
 def split(assessment: Assessment) -> Iterator[Finding]:
-    """What the archive lacks lies in another folder, into which the command stores what the first one refuses."""
+    """What the archive lacks lies in another folder, which the command falls back to."""
     snapshot = assessment.snapshot
     primary, facts = snapshot.primary.value, snapshot.folders.value
     answer = assessment.agreement
@@ -41,7 +41,7 @@ def split(assessment: Assessment) -> Iterator[Finding]:
             *(["it is on the data directory's own file system: one lost disk takes both"]
               if beside.beside_data else []),
         ),
-        f"see why {where} takes none, then copy what lies in {beside.path} into it; let restore_command ask both",
+        f"see why {where} takes none, then copy into it what lies in {beside.path}; have a restore ask both",
         Snapshot.folders,
         "archive_command",
         proof=(
@@ -113,13 +113,13 @@ MODES: tuple[FailureMode, ...] = (
             title="segments lie in a second folder, where the first one takes none",
             symptom="PostgreSQL counts them as archived; the archive's folder lacks them.",
             cause=(
-                "The command falls back (`cp %p A/%f || cp %p B/%f`): while A is full, not mounted or not to be "
-                "written, segments go to B. The archive is A and B together, and most restores ask A alone."
+                "The command falls back (`cp %p A/%f || cp %p B/%f`): while A is full, not mounted or not to "
+                "be written, segments go to B. The archive is both together, and most restores ask A alone."
             ),
             signal=(
-                "The newest archived segment is not in the archive's listing, and lies in another folder that "
-                "the archive command names (stat). A note where restore_command asks both; CRITICAL where the "
-                "second folder is on the data directory's file system."
+                "The newest archived segment is not in the archive's listing, and lies in another folder "
+                "that the archive command names (stat). A note where restore_command asks both; CRITICAL "
+                "where the second folder is on the data directory's file system."
             ),
             fix=(
                 "Copy them into the archive once it takes segments again, and let the restore ask both:\n\n"
@@ -141,8 +141,9 @@ MODES: tuple[FailureMode, ...] = (
                 "root_squash), or an ACL."
             ),
             signal=(
-                "`test -r` of the archive's newest file, as the server's own user. A note where the files are "
-                "another user's, and no restore_command reads that folder without sudo: then it may be meant."
+                "`test -r` of the archive's newest file, as the server's own user. A note where the files "
+                "are another user's, and no restore_command reads that folder without sudo: then it may be "
+                "meant."
             ),
             fix="Let the server's user read it: `chmod u+r`, `umask 027`, or a group that both are in.",
         ),

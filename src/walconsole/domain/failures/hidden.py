@@ -63,7 +63,7 @@ def _skips(assessment: Assessment) -> Iterator[Finding]:
             "PostgreSQL lets go of a segment as soon as the command ends with 0, stored or not",
             *([f"{assessment.agreement.text}: does it hold now?"] if lacks else ()),
         ),
-        "have it end with a failure there (`exit 1`): a segment that could not be stored is kept and tried again",
+        "have it end with a failure there (`exit 1`): a segment that is not stored is kept and tried again",
         Snapshot.discovery if at else Snapshot.settings,
         "archive_command",
         proof=tuple(setting_row(snapshot, "archive_command")),
@@ -102,9 +102,9 @@ MODES: tuple[FailureMode, ...] = (
                 "message, that tells a failure and goes on, that hands the segment to `at` or "
                 "`systemd-run`: the command ends well whatever became of the segment. Often it was put "
                 "there to have an alarm end. `curl` without `-f` ends well though the store refused, `nc` "
-                "and `sftp` without `-b` hear of no refusal. Or it stores only where something holds, and says "
-                "yes where it does not: `if mountpoint -q /mnt/wal; then cp …; fi`, `[ -d /mnt/wal ] || exit "
-                "0`, a switch file, `flock -E 0`: that is a note until the archive lacks something."
+                "and `sftp` without `-b` hear of no refusal. Or it stores only where something holds, "
+                "and says yes where it does not: `if mountpoint -q /mnt/wal; then cp …; fi`, `[ -d /mnt/wal "
+                "] || exit 0`, a switch file, `flock -E 0`: that is a note until the archive lacks something."
             ),
             signal=(
                 "The words of archive_command in force and of the shell scripts that it calls, followed as a "

@@ -18,8 +18,8 @@ from walconsole.domain.standing.recovery import restoring
 from walconsole.domain.standing.remedies import RELOAD
 
 _COPIES = frozenset({
-    "cp", "cat", "dd", "install", "ln", "mv", "scp", "rsync", "pv", "rclone", "aws", "s3cmd", "s5cmd", "s4cmd",
-    "mc", "mcli", "gsutil", "curl", "wget",
+    "cp", "cat", "dd", "install", "ln", "mv", "scp", "rsync", "pv", "rclone", "aws", "s3cmd", "s5cmd",
+    "s4cmd", "mc", "mcli", "gsutil", "curl", "wget",
 })  # fmt: skip
 """They bring a file by the name that they are given, and as it is."""
 _UNPACKS = {
@@ -31,7 +31,7 @@ _ASKED = re.compile(r"%f((?:\.\w+)*)")
 
 
 def asks_for_another_form(assessment: Assessment) -> Iterator[Finding]:
-    """By the restore command's words and the newest name in the archive; nothing of other tools and scripts."""
+    """By the restore command's words and the newest name in the archive; nothing of scripts."""
     snapshot, primary = assessment.snapshot, assessment.snapshot.primary.value
     command, own = restoring(snapshot)
     stored = _stored(primary)
@@ -107,7 +107,7 @@ MODES: tuple[FailureMode, ...] = (
             symptom="Nothing, until a recovery: it ends at its beginning, or with `invalid magic number`.",
             cause=(
                 "archive_command began to compress, and restore_command was left as it was; or the other way "
-                "round. It asks for a name that is not there, or puts compressed bytes where a segment must be."
+                "round. It asks for a name that is not there, or puts packed bytes where a segment must be."
             ),
             signal=(
                 "The words of restore_command in force, where it calls plain clients and unpackers alone, "

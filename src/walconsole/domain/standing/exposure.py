@@ -106,7 +106,7 @@ def agreement(archiver: ArchiverFacts, server: ServerFacts, snapshot: Snapshot) 
 
 
 def _unless_beside(snapshot: Snapshot, answer: Agreement) -> Agreement:
-    """`answer`, unless what is lacking lies in another folder; on the data's own disk it is no second place."""
+    """`answer`, unless what is lacking lies in another folder: the data's own disk is no second place."""
     beside = _held_beside(snapshot)
     if beside is None:
         return answer
