@@ -119,6 +119,7 @@ def cluster(
 
 MAIN, OTHER = cluster("15/main"), cluster("15/other", 5433)
 STOPPED = cluster("14/main", 5434, running=False)
+BY_HAND = replace(STOPPED, by_hand=True)
 STRANGER = cluster(None, 6000)
 
 
@@ -129,6 +130,11 @@ STRANGER = cluster(None, 6000)
         ([MAIN, STOPPED], PostgresTarget(), [MAIN]),
         ([MAIN, STOPPED], PostgresTarget(cluster=ClusterName("14", "main")), [STOPPED]),
         ([STOPPED, STRANGER], PostgresTarget(), [STOPPED]),
+        ([BY_HAND, STRANGER], PostgresTarget(), [STRANGER]),
+        ([BY_HAND, STRANGER], PostgresTarget(cluster=ClusterName("14", "main")), [BY_HAND]),
+        ([BY_HAND, STRANGER], PostgresTarget(port=5434), [BY_HAND]),
+        ([BY_HAND, STOPPED, STRANGER], PostgresTarget(), [BY_HAND, STOPPED]),
+        ([BY_HAND], PostgresTarget(), [BY_HAND]),
         ([STRANGER], PostgresTarget(), [STRANGER]),
         ([MAIN, OTHER], PostgresTarget(), [MAIN, OTHER]),
         ([MAIN, OTHER], PostgresTarget(port=5433), [OTHER]),
@@ -138,6 +144,34 @@ STRANGER = cluster(None, 6000)
 )
 def test_which_cluster_is_meant(there: list[Cluster], target: PostgresTarget, wanted: list[Cluster]) -> None:
     assert list(candidates(there, target)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("start", "by_hand"),
+    [("auto", False), ("manual", True), ("disabled", True), ("# manual\n\n auto\n", False), (None, False),
+     ("# a comment\nmanual # no need\n", True)],
+)  # fmt: skip
+def test_a_start_conf_is_read_as_pg_ctlcluster_does(
+    tmp_path: Path, start: str | None, by_hand: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configuration = tmp_path / "etc" / "15" / "idle"
+    configuration.mkdir(parents=True)
+    data = tmp_path / "data"
+    data.mkdir()
+    (configuration / "postgresql.conf").write_text(f"data_directory = '{data}'\nport = 7200\n")
+    if start is not None:
+        (configuration / "start.conf").write_text(start)
+    (tmp_path / "bin").mkdir()
+    listing = tmp_path / "bin" / "pg_lsclusters"  # where it fails, the files are read
+    listing.write_text("#!/bin/sh\nexit 1\n")
+    listing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    monkeypatch.setenv("PG_CLUSTER_CONF_ROOT", str(tmp_path / "etc"))
+    look = Look("t", full=True, count_wal=False, heartbeat="")
+    answer = subprocess.run(["sh", "-c", look.script()], capture_output=True, check=True)
+    found = [read_cluster(each, "postgres") for each in read_answer(answer.stdout, "t").clusters]
+    (idle,) = (each for each in found if each.path == bytes(data))
+    assert idle.by_hand is by_hand
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ class Cluster:
 
     `path` is its data directory in the host's own bytes, `log` what pg_lsclusters calls its log
     file, `unreadable` what this SSH user may not look into. Without `port_known` its port is a guess.
+    `by_hand`: its start.conf says that it does not start with the host.
     """
 
     facts: ClusterFacts
@@ -33,6 +34,7 @@ class Cluster:
     log: str | None
     unreadable: str | None
     port_known: bool = True
+    by_hand: bool = False
 
     @property
     def listed(self) -> bool:
@@ -75,7 +77,8 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
         held=doing in _HELD,
     )
     log = (group.text("cluster.log") or "").strip(" ") or None
-    return Cluster(facts, path, pid, log, unreadable, port is not None)
+    by_hand = group.text("cluster.hand") is not None
+    return Cluster(facts, path, pid, log, unreadable, port is not None, by_hand)
 
 
 _SECONDS = re.compile(r"\d{1,12}", re.ASCII)
@@ -109,8 +112,9 @@ def candidates(
     """The clusters that the profile may mean: one is the answer, several are a question.
 
     A name, a port or a socket directory in the profile decides. Else Debian's list does where there
-    is one: a stopped cluster of the list is not passed over for a stranger that runs beside it. `boxed` is
-    the process of a server in a container, which is none of them.
+    is one: a stopped cluster of the list is not passed over for a stranger that runs beside it, unless it
+    starts by hand alone (start.conf). `boxed` is the process of a server in a container, which is none of
+    them.
     Raises errors.ClusterChoiceError when there is none.
     """
     clusters = public(clusters)
@@ -119,6 +123,8 @@ def candidates(
         raise _none_matches(clusters, target, boxed)
     matching = [cluster for cluster in matching if cluster.port_known] or matching
     known = [cluster for cluster in matching if cluster.listed] or matching
+    if all(cluster.by_hand and not cluster.facts.running for cluster in known):
+        known = [cluster for cluster in matching if cluster.facts.running] or known
     running = [cluster for cluster in known if cluster.facts.running]
     return running if len(running) == 1 else known
 

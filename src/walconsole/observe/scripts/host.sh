@@ -206,9 +206,7 @@ say_cluster() {
 # Debian's clusters. Columns: version, cluster, port, status, owner, data directory, log file.
 list_clusters() {
     command -v pg_lsclusters >/dev/null 2>&1 || return
-    limit=
-    command -v timeout >/dev/null 2>&1 && limit='timeout 3'
-    if listed=$($limit pg_lsclusters -h 2>/dev/null); then
+    if listed=$(timeout 3 pg_lsclusters -h 2>/dev/null); then
         printf '%s\n' "$listed"
     else
         by_files
@@ -220,15 +218,14 @@ list_clusters() {
 by_files() {
     for conf in "$etc"/*/*/postgresql.conf; do
         [ -r "$conf" ] || continue
-        home=${conf%/postgresql.conf}
+        home=${conf%/*}
         name=${home##*/}
         version=${home%/*}
         version=${version##*/}
         data=$(say_setting data_directory)
         port=$(say_setting port)
         owner=$(stat -c %U -- "$data" 2>/dev/null)
-        log=/var/log/postgresql/postgresql-$version-$name.log
-        printf '%s\n' "$version $name ${port:-5432} unknown ${owner:-postgres} ${data:-/} $log"
+        printf '%s\n' "$version $name ${port:-5432} unknown ${owner:-postgres} ${data:-/} /var/log/postgresql/postgresql-$version-$name.log"
     done
 }
 
@@ -255,6 +252,8 @@ say_debian() {
         say cluster.log "$log"
         conf=$etc/$version/$name/postgresql.conf
         [ -e "$conf" ] && say cluster.config "$conf"
+        # pg_createcluster(1): it does not start with the host
+        grep -qsE '^ *(manual|disabled)' "${conf%/*}/start.conf" && say cluster.hand 1
         for socket in /var/run/postgresql /tmp; do
             [ -S "$socket/.s.PGSQL.$port" ] && say cluster.guessed_socket "$socket" && break
         done
