@@ -96,6 +96,33 @@ async def test_a_folder_that_only_the_server_sees(
         )
 
 
+@pytest.mark.root("only root makes namespaces")
+async def test_a_link_of_the_servers_unit_is_followed_in_that(
+    sshd: SshServer, server: PostgresServer, base: Path
+) -> None:
+    """RootDirectory, BindPaths: an absolute link led to the host's own folder: not there, or another one.
+
+    Of the archive's folder, a script, and a folder on the way to both.
+    """
+    made = (
+        f"mount -t tmpfs -o mode=0755 own {base}; mkdir -p {base}/real/wal {base}/real/bin; "
+        f"ln -s {base}/real/wal {base}/wal; ln -s {base}/real/bin {base}/bin; "
+        f'printf \'#!/bin/sh\\nexec cp "$1" "$2"\\n\' >{base}/real/bin/store.sh; '
+        f"ln -s {base}/bin/../bin/store.sh {base}/real/bin/store; "
+        f"chmod 0755 {base}/real/bin/store.sh; chown {server.os_user} {base}/real/wal"
+    )
+    start_apart(server, made)
+    async with archiving(sshd, server, base, f'{base}/bin/store %p "{{0}}/%f"') as watched:
+        assert not list(watched.folder.iterdir()), "the host's own shows nothing"
+        await watched.until(lambda: watched.screen.last.command.value is not None, "its program")
+        assert not watched.rules() & {"command-not-found", "command-not-executable", "folder-missing"}
+        (folder,) = watched.screen.last.folders.value.folders if watched.screen.last.folders.value else ()
+        assert (folder.why, folder.writable, folder.holds) == ("", True, True)
+        in_its_namespace(server, f"mv {base}/real/wal {base}/real/away")
+        fill_segment(server)
+        await watched.until(lambda: "folder-missing" in watched.rules(), "that it leads nowhere")
+
+
 HIDDEN = [
     ("a program", "command-not-found", "is not found by the server's user"),
     ("rclone's configuration", "rclone-config-unreadable", "is not there"),

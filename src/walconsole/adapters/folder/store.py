@@ -105,7 +105,8 @@ class FolderStore:
             raise ObjectStoreError(
                 tried, f"it has more than {limit:,} bytes", "look at the file itself", code=NOT_WHOLE
             )
-        script = f'timeout -s KILL 60 head -c {size} -- "$at"{word(f"{self._folder}/{key}")} 2>/dev/null'
+        path = word(f"{self._folder}/{key}")
+        script = f'lead {path}\ntimeout -s KILL 60 head -c {size} -- "$real" 2>/dev/null'
         body = b"".join([part async for part in self._chunks(script)])
         if len(body) != size:
             why = f"it has {size:,} bytes, and {len(body):,} came"
@@ -209,8 +210,8 @@ class FolderStore:
                 tried, why, "does its file system answer? findmnt, dmesg", code=FOLDER_FAULT
             )
         path = word(f"{self._folder}/{below}")
-        find = f"find \"$at\"{path} -ignore_readdir_race -printf ''"
-        asked = f"LC_ALL=C timeout 20 {find} 2>&1 >/dev/null | head -n 1"
+        find = "find \"$real\" -ignore_readdir_race -printf ''"
+        asked = f"lead {path}\nLC_ALL=C timeout 20 {find} 2>&1 >/dev/null | head -n 1"
         answer = await self._shell.run(self._by_user(asked), timeout_s=2 * _SCRIPT_S)
         return refused(tried, safe(self._place), answer.stdout)
 

@@ -3,6 +3,7 @@
 from shlex import quote
 
 from walconsole.domain.archive.folder_listing import CLOCK, FIND, STATUS, encode_path
+from walconsole.domain.led import LEAD
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.store.answers import FOLDER_DENIED, FOLDER_FAULT, NO_SUCH_FILE, NO_SUCH_FOLDER
 from walconsole.errors import ObjectStoreError
@@ -23,26 +24,29 @@ def word(path: str) -> str:
 
 
 def seen_by(pid: int | None) -> str:
-    """Sets `$at`: how to come to the file systems that process has where those are its own, else empty.
+    """Sets `$seen`: how to come to the file systems that process has where those are its own, else empty; and
+    makes `lead`.
 
     A unit's PrivateTmp, ProtectHome or a container (mount_namespaces(7)): by /proc/PID/root (proc(5)).
     """
     if pid is None:
-        return "at=\n"
+        return f"seen=\n{LEAD}"
     own, theirs = "$(readlink /proc/self/ns/mnt)", f"$(readlink /proc/{pid}/ns/mnt 2>/dev/null)"
-    return f'at={theirs}\nif [ -n "$at" ] && [ "$at" != "{own}" ]; then at=/proc/{pid}/root; else at=; fi\n'
+    apart = f'[ -n "$seen" ] && [ "$seen" != "{own}" ]'
+    return f"seen={theirs}\nif {apart}; then seen=/proc/{pid}/root; else seen=; fi\n{LEAD}"
 
 
 def _entering(folder: str) -> str:
     """The folder must be there and may be entered: else the operating system's words, and NOT_THERE.
 
-    `$at` stands before it (`seen_by`).
+    `seen_by` stands before it.
     """
     return f"""LC_ALL=C
 export LC_ALL
-why=$(timeout -s KILL {_LOOKING_S} stat -L -- "$at"{word(folder)}/. 2>&1 >/dev/null) || {{
+lead {word(folder)}
+why=$(timeout -s KILL {_LOOKING_S} stat -L -- "$real"/. 2>&1 >/dev/null) || {{
 printf '%s' "${{why:-stat: it did not answer within {_LOOKING_S} s}}"; exit {NOT_THERE}; }}
-cd -- "$at"{word(folder)} 2>/dev/null || {{ printf 'cd: Permission denied'; exit {NOT_THERE}; }}
+cd -- "$real" 2>/dev/null || {{ printf 'cd: Permission denied'; exit {NOT_THERE}; }}
 """
 
 

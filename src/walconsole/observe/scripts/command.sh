@@ -1,6 +1,6 @@
 # The archive command's programs and configurations, as the server's own user finds them. It changes nothing.
 #
-# Prepended by command.py: token (ends the answer), data (the data directory), path (the server's PATH), programs and
+# Prepended by command.py: lead (led.py), token (ends the answer), data (the data directory), path (the server's PATH), programs and
 # configs (one a line; `~` stands for the user's home), postmaster (its pid, may be empty), waiting (1: something waits
 # to be archived), pgbackrest (the configuration that the command names for it, empty where it names none). The answer is records: \001 key space value \000.
 
@@ -11,8 +11,7 @@ export LC_ALL PATH
 say() { printf '\001%s %s\000' "$1" "$2"; }
 
 # A unit may give the server file systems of its own (PrivateTmp, ProtectHome, InaccessiblePaths): what it runs and
-# reads is looked at by its first process's root, `seen`, empty where it has those of this shell. A symbolic link
-# there that begins with a slash is followed in this shell's.
+# reads is looked at by its first process's root, `seen`, empty where it has those of this shell.
 seen=
 theirs=${postmaster:+$(readlink "/proc/$postmaster/ns/mnt" 2>/dev/null)}
 if [ -n "$theirs" ] && [ "$theirs" != "$(readlink /proc/self/ns/mnt)" ] && [ -d "/proc/$postmaster/root/." ]; then
@@ -31,11 +30,12 @@ barred() {
         case $rest in */*) ;; *) return 1 ;; esac
         place=$place/${rest%%/*}
         rest=${rest#*/}
-        if [ -d "$seen$place" ] && [ ! -x "$seen$place" ]; then
+        lead "$place"
+        if [ -d "$real" ] && [ ! -x "$real" ]; then
             barred=$place
             return 0
         fi
-        [ -d "$seen$place" ] || return 1
+        [ -d "$real" ] || return 1
     done
 }
 
@@ -46,7 +46,8 @@ in_path() {
     while [ -n "$folders" ]; do
         folder=${folders%%:*}
         folders=${folders#*:}
-        if [ -f "$seen$folder/$1" ] && { [ -z "$2" ] || [ -x "$seen$folder/$1" ]; }; then
+        lead "$folder/$1"
+        if [ -f "$real" ] && { [ -z "$2" ] || [ -x "$real" ]; }; then
             found=$folder/$1
             return 0
         fi
@@ -56,13 +57,15 @@ in_path() {
 
 # interpreter FILE: why the interpreter that its first line names cannot be run, in `why`.
 interpreter() {
-    first=$(head -c 256 -- "$seen$1" 2>/dev/null | tr -d '\000' | head -n 1)
+    lead "$1"
+    first=$(head -c 256 -- "$real" 2>/dev/null | tr -d '\000' | head -n 1)
     case $first in '#!'*) ;; *) return 0 ;; esac
     case $first in *"$carriage"*) why='its first line ends in a carriage return (CRLF line ends)' && return 0 ;; esac
     first=${first#'#!'}
     first=${first# }
     first=${first%% *}
-    if [ ! -x "$seen$first" ]; then why="its interpreter $first is not there, or may not be run"; fi
+    lead "$first"
+    if [ ! -x "$real" ]; then why="its interpreter $first is not there, or may not be run"; fi
 }
 
 # barred_by_mount FILE: whether the file system that it lies in is mounted noexec.
@@ -87,7 +90,8 @@ look_program() {
         *) run_from "$1" || return 0 ;;
     esac
     case $place in /*) ;; *) place=$data/$place ;; esac
-    if [ ! -e "$seen$place" ]; then
+    lead "$place"
+    if [ ! -e "$real" ]; then
         if barred "$place"; then
             say program.path "$place"
             say program.why "the folder $barred may not be entered"
@@ -95,32 +99,33 @@ look_program() {
         return 0
     fi
     say program.path "$place"
-    say program.stat "$(stat -L -c '%a %U %Y' -- "$seen$place" 2>/dev/null)"
-    if [ -d "$seen$place" ]; then
+    say program.stat "$(stat -L -c '%a %U %Y' -- "$real" 2>/dev/null)"
+    if [ -d "$real" ]; then
         why='it is a folder'
-    elif [ ! -f "$seen$place" ]; then
+    elif [ ! -f "$real" ]; then
         why='it is no regular file' # a pipe or a device would keep whoever reads it
-    elif [ -x "$seen$place" ]; then
+    elif [ -x "$real" ]; then
         interpreter "$place"
-    elif barred_by_mount "$place"; then
+    elif barred_by_mount "$led"; then
         why='its file system is mounted noexec'
     else
-        case $(stat -L -c %A -- "$seen$place" 2>/dev/null) in
+        case $(stat -L -c %A -- "$real" 2>/dev/null) in
             *x*) why='its mode does not let this user run it' ;;
             *) why='it has no execute permission' ;;
         esac
     fi
     if [ -n "$why" ]; then say program.why "$why"; else say program.ok 1; fi
-    [ -n "$script" ] || [ ! -f "$seen$place" ] || [ ! -r "$seen$place" ] || [ "$(head -c 2 -- "$seen$place" 2>/dev/null | tr -d '\000')" != '#!' ] || {
+    lead "$place"
+    [ -n "$script" ] || [ ! -f "$real" ] || [ ! -r "$real" ] || [ "$(head -c 2 -- "$real" 2>/dev/null | tr -d '\000')" != '#!' ] || {
         script=$place
         printf '\001program.script '
-        head -c 65536 -- "$seen$place" | tr -d '\000\001'
+        head -c 65536 -- "$real" | tr -d '\000\001'
         printf '\000'
     }
 }
 
 # beginning FILE: as much of it as a configuration may be long.
-beginning() { head -c 1048576 -- "$seen$1" 2>/dev/null | tr -d '\000'; }
+beginning() { lead "$1" && head -c 1048576 -- "$real" 2>/dev/null | tr -d '\000'; }
 
 # places: of standard input, remote, key and value of what says where each remote is, between tabs.
 places() {
@@ -139,17 +144,18 @@ look_config() {
     place=$1
     case $place in '~'*) place=$home${place#'~'} ;; esac
     say config "$place"
-    if [ -e "$seen$place" ]; then
+    lead "$place"
+    if [ -e "$real" ]; then
         say config.exists 1
-        say config.at "$(stat -L -c %Y -- "$seen$place" 2>/dev/null)"
-        if [ ! -f "$seen$place" ]; then
+        say config.at "$(stat -L -c %Y -- "$real" 2>/dev/null)"
+        if [ ! -f "$real" ]; then
             say config.why 'it is no regular file'
-        elif [ -r "$seen$place" ]; then
+        elif [ -r "$real" ]; then
             say config.readable 1
             say config.places "$(beginning "$place" | places | head -n 300)"
             say config.sections "$(beginning "$place" | sed -n 's/^[[:space:]]*\[\([^]]*\)\].*/\1/p' | head -n 100)"
         else
-            say config.why "mode $(stat -L -c '%a, owner %U:%G' -- "$seen$place" 2>/dev/null)"
+            say config.why "mode $(stat -L -c '%a, owner %U:%G' -- "$real" 2>/dev/null)"
         fi
     elif barred "$place"; then
         say config.exists 1
@@ -173,10 +179,12 @@ look_room() {
 # look_stops: the files by which pgBackRest was told to stop, below lock-path of its configuration.
 look_stops() {
     for file in "$pgbackrest" /etc/pgbackrest/pgbackrest.conf /etc/pgbackrest.conf; do
-        if [ -f "$seen$file" ] && [ -r "$seen$file" ]; then break; fi
+        lead "$file"
+        if [ -f "$real" ] && [ -r "$real" ]; then break; fi
     done
-    [ ! -f "$seen$file" ] || locks=$(beginning "$file" | sed -n 's/^[[:space:]]*lock-path[[:space:]]*=[[:space:]]*//p' | head -n 1)
-    for stop in "$seen${locks:-/tmp/pgbackrest}"/*.stop; do
+    [ ! -f "$real" ] || locks=$(beginning "$file" | sed -n 's/^[[:space:]]*lock-path[[:space:]]*=[[:space:]]*//p' | head -n 1)
+    lead "${locks:-/tmp/pgbackrest}"
+    for stop in "$real"/*.stop; do
         if [ -e "$stop" ]; then printf '%s\n' "${stop#"$seen"}"; fi
     done
 }

@@ -1,6 +1,6 @@
 # Files, folders and programs as the server's own user finds them, and its environment. It changes nothing.
 #
-# Prepended by discovering.py: token (ends the answer), pid (the postmaster's, or nothing), data (the data
+# Prepended by discovering.py: lead (led.py), token (ends the answer), pid (the postmaster's, or nothing), data (the data
 # directory), path (PATH where the environment has none), files, folders, programs (one a line), bare (1: what looks
 # like a secret stays here). The answer is records: \001 key space value \000.
 
@@ -40,8 +40,9 @@ is_utf16() {
 # text FILE: its content as records of a file.
 text() {
     say file "$1"
-    if [ ! -e "$seen$1" ]; then
-        if [ -L "$seen$1" ] && ! readlink -f -- "$seen$1" >/dev/null 2>&1; then
+    lead "$1"
+    if [ ! -e "$real" ]; then
+        if [ -L "$seen$1" ] && { [ -n "$seen" ] || ! readlink -f -- "$1" >/dev/null 2>&1; }; then
             say file.why 'it is a symbolic link that leads nowhere'
             return
         fi
@@ -55,35 +56,36 @@ text() {
         fi
         return
     fi
-    if [ ! -f "$seen$1" ]; then say file.why 'it is no regular file' && return; fi
-    if [ ! -r "$seen$1" ]; then say file.why "mode $(stat -L -c '%a, owner %U:%G' -- "$seen$1" 2>/dev/null)" && return; fi
-    if is_utf16 "$seen$1"; then say file.why 'it is written in UTF-16, which no shell and no tool here reads' && return; fi
-    if [ -s "$seen$1" ] && ! head -c 4096 -- "$seen$1" 2>/dev/null | grep -Iq ''; then
+    if [ ! -f "$real" ]; then say file.why 'it is no regular file' && return; fi
+    if [ ! -r "$real" ]; then say file.why "mode $(stat -L -c '%a, owner %U:%G' -- "$real" 2>/dev/null)" && return; fi
+    if is_utf16 "$real"; then say file.why 'it is written in UTF-16, which no shell and no tool here reads' && return; fi
+    if [ -s "$real" ] && ! head -c 4096 -- "$real" 2>/dev/null | grep -Iq ''; then
         say file.why 'it is no text: it holds NULs' && return
     fi
     case $bare${1##*/} in
         1*SECRET* | 1*_KEY* | 1*TOKEN* | 1*PASS*) say file.text '(not-read)' && return ;;
     esac
     printf '\001file.text '
-    head -c "$limit" -- "$seen$1" 2>/dev/null | kept
+    head -c "$limit" -- "$real" 2>/dev/null | kept
     printf '\000'
-    size=$(stat -L -c %s -- "$seen$1" 2>/dev/null)
+    size=$(stat -L -c %s -- "$real" 2>/dev/null)
     [ "${size:-0}" -le "$limit" ] || say file.cut "$size"
 }
 
 folder() {
     say folder "$1"
-    if [ -d "$seen$1" ] && { [ ! -r "$seen$1" ] || [ ! -x "$seen$1" ]; }; then
+    lead "$1"
+    if [ -d "$real" ] && { [ ! -r "$real" ] || [ ! -x "$real" ]; }; then
         say file "$1"
-        say file.why "the folder may not be entered: mode $(stat -L -c '%a, owner %U:%G' -- "$seen$1" 2>/dev/null)"
+        say file.why "the folder may not be entered: mode $(stat -L -c '%a, owner %U:%G' -- "$real" 2>/dev/null)"
         return
     fi
     count=0
-    for each in "$seen$1"/*; do
+    for each in "$real"/*; do
         [ -f "$each" ] || continue
         count=$((count + 1))
         [ "$count" -le 64 ] || break
-        text "${each#"$seen"}"
+        text "${1%/}/${each##*/}"
     done
 }
 
@@ -98,7 +100,8 @@ run_from() {
     while [ -n "$folders" ]; do
         folder=${folders%%:*}
         folders=${folders#*:}
-        if [ -f "$seen$folder/$1" ] && [ -x "$seen$folder/$1" ]; then
+        lead "$folder/$1"
+        if [ -f "$real" ] && [ -x "$real" ]; then
             place=$folder/$1
             return
         fi
@@ -114,15 +117,16 @@ program() {
         */*) place=$data/$place ;;
         *) return ;;
     esac
-    [ -e "$seen$place" ] || return 0
+    lead "$place"
+    [ -e "$real" ] || return 0
     say program.path "$place"
     # a pipe would keep whoever reads it waiting
-    { [ -f "$seen$place" ] && [ -r "$seen$place" ]; } || return 0
-    case $(head -c 4 -- "$seen$place" 2>/dev/null | od -An -c | tr -d ' ') in
+    { [ -f "$real" ] && [ -r "$real" ]; } || return 0
+    case $(head -c 4 -- "$real" 2>/dev/null | od -An -c | tr -d ' ') in
         177ELF) ;;
         *)
             # an empty one a shell runs, too, and it ends well
-            if [ ! -s "$seen$place" ] || is_utf16 "$seen$place" || head -c 4096 -- "$seen$place" | grep -Iq ''; then
+            if [ ! -s "$real" ] || is_utf16 "$real" || head -c 4096 -- "$real" | grep -Iq ''; then
                 say program.script 1
                 text "$place"
             fi

@@ -1,7 +1,7 @@
 # The folders that are archived to, as the server's own user finds them. It changes nothing.
 #
 # Prepended by folders.py: token (ends the answer), folders (one a line), data (the data directory), root (where /etc
-# is, empty for the file system's own), postmaster (its pid, may be empty), segment (the newest archived one, may be
+# is, empty for the file system's own), lead (led.py), postmaster (its pid, may be empty), segment (the newest archived one, may be
 # empty), suffix (what the archive puts behind its name), newest (the archive's newest file, may be empty). The answer
 # is records: \001 key space value \000.
 
@@ -46,8 +46,8 @@ mounted() { POINT=$1 awk '$2 == ENVIRON["POINT"] { found = 1 } END { exit !found
 
 # unmounted FOLDER: the mount point that it lies below and where nothing is mounted, by its name or where that leads.
 unmounted() {
-    real=$(timeout -s KILL 5 readlink -m -- "$1" 2>/dev/null)
-    for place in "$1" ${real:+"$real"}; do
+    [ -n "$seen" ] || led=$(timeout -s KILL 5 readlink -m -- "$1" 2>/dev/null)
+    for place in "$1" ${led:+"$led"}; do
         line=$(mounts_known 2>/dev/null | deepest "$place")
         [ -n "$line" ] && ! mounted "${line%%"	"*}" && say folder.expected "$line" && return 0
     done
@@ -72,11 +72,12 @@ held() {
 
 look() {
     say folder "$1"
+    lead "$1"
     unmounted "$1"
     if [ -n "$seen" ]; then
         if [ -w "$1/." ] && [ -x "$1/." ]; then say folder.apart writable; else say folder.apart ''; fi
     fi
-    place=$seen$1
+    place=$real
     why=$(timeout -s KILL 5 stat -L -- "$place/." 2>&1 >/dev/null) || {
         say folder.why "${why:-stat: it did not answer within 5 s}"
         say folder.above "$(above "$1")"
@@ -89,7 +90,7 @@ look() {
         say folder.unreadable "$newest ($(stat -c 'owner %U, mode %a' -- "$place/$newest" 2>/dev/null))"
     fi
     say folder.space "$(timeout -s KILL 5 stat -f -L -c '%S %b %a %c %d %T' -- "$place/.")"
-    if [ -n "$seen" ]; then point=$(above "$1" | cut -f 1); else point=$(stat -L -c %m -- "$1/."); fi
+    if [ -n "$seen" ]; then point=$(above "$led" | cut -f 1); else point=$(stat -L -c %m -- "$1/."); fi
     case $point in /*) say folder.point "$point" ;; esac # BusyBox prints the letter
     say folder.options "$(options "$point")"
     [ -n "$data" ] && say folder.data "$(stat -L -c %d -- "$data/." 2>/dev/null)"
