@@ -1,6 +1,7 @@
 """The bucket's probe: the first sweep, polls of what is new, and when it looks at everything again."""
 
-import random
+import gzip
+import os
 
 import pytest
 import zstandard
@@ -578,6 +579,24 @@ async def test_a_segment_in_the_midst_is_seen_to_its_end(packed: str) -> None:
     short = f"it unpacks to {4 * MIB:,} bytes, and a segment has {16 * MIB:,}"
     assert found.problem == {"whole": "", "half": CUT, "short": short, "begun": BEGUN}[packed]
     assert facts.unread == ()
+
+
+@pytest.mark.parametrize(
+    ("number", "noise", "told"), [(1, 900_000, True), (3, 90_000, True), (3, 900_000, False)]
+)
+async def test_the_ends_of_an_archive_are_seen_to_their_end_where_they_are_small(
+    number: int, noise: int, told: bool
+) -> None:
+    """A pipe whose compressor was killed leaves such a file, and says yes. The newest is read often."""
+    begins = head(7000000000000000001)
+    segment = begins + os.urandom(noise) + bytes(16 * MIB - len(begins) - noise)
+    whole = gzip.compress(segment, 1)
+    bucket = MemoryBucket(f"{name(each)}.gz" for each in range(1, 4))
+    cut = {f"{name(number)}.gz": whole[: len(whole) * 2 // 3]}
+    bucket.contents = dict.fromkeys(bucket.keys, whole) | cut
+    facts = await Bench(bucket).settle()
+    problems = {each.name: each.problem for each in facts.identities}
+    assert problems == {name(each): CUT if told and each == number else "" for each in (1, 3)}
 
 
 @pytest.mark.parametrize("count", [1, 2])

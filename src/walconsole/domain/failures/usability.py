@@ -331,7 +331,7 @@ MODES: tuple[FailureMode, ...] = (
             signal=(
                 "The first bytes of the newest and the oldest segment, and of three between them that chance "
                 "chooses: no WAL page, no known compression; and their ends, where they are small enough to "
-                "be read whole (up to 1 MiB). "
+                "be read whole (up to 1 MiB, the newest up to 256 KiB). "
                 "Of all others the size in the listing: a segment that is not compressed has exactly "
                 "wal_segment_size bytes, and none has 0. Such a segment counts as missing for what can be "
                 "restored."

@@ -67,7 +67,11 @@ HEAD_BYTES = (4096, 160 * 1024, 1024 * 1024 + 4096, 4 * 1024 * 1024 + 4096)
 A plain segment needs the first; gzip and xz too; zstd's blocks are 128 KiB, bzip2's 900, lz4's up to 4 MiB.
 """
 WHOLE_BYTES = HEAD_BYTES[2]
-"""Of a segment from the midst so much is read: those that a forced switch ended are seen whole."""
+"""Of a segment from the midst, and of the oldest, so much is read: those that a forced switch ended are seen
+whole.
+"""
+NEWEST_WHOLE_BYTES = 256 * 1024
+"""Of the newest, which is another one every few seconds where much is written: those are larger."""
 _IN_LARGE_BLOCKS = (".zst", ".zstd", ".bz2", ".lz4")
 """Of these the first is too little, but for a segment that was hardly written to."""
 HISTORY_LIMIT = 256 * 1024
@@ -196,13 +200,13 @@ async def _identify(heads: Heads, holding: Holding, store: ObjectStore, plain: P
         return
     name = newest.name(holding.segment_bytes)
     if _is_to_be_read(heads, heads.newest, name):
-        heads.newest = await _identity(heads, name, holding.newest_key, store, plain, now)
+        heads.newest = await _identity(heads, name, holding.newest_key, store, plain, now, NEWEST_WHOLE_BYTES)
     oldest = oldest_of(holding)
     name = oldest.name(holding.segment_bytes)
     if _is_to_be_read(heads, heads.oldest, name):
         found = await locate(store, holding, oldest, now)
         if found:
-            heads.oldest = await _identity(heads, name, found[0].key, store, plain, now)
+            heads.oldest = await _identity(heads, name, found[0].key, store, plain, now, WHOLE_BYTES)
 
 
 async def _sample(heads: Heads, holding: Holding, store: ObjectStore, plain: Plain, now: float) -> None:
