@@ -150,6 +150,28 @@ def knows(watched: Archiving, name: str) -> bool:
     return facts is not None and name in {each.path for each in facts.taken_from}
 
 
+@pytest.mark.failure_mode("restore-form")
+async def test_a_restore_command_that_knows_of_no_folders_by_day(
+    sshd: SshServer, server: PostgresServer, elsewhere: Path
+) -> None:
+    """And of none of a segment's own, which `rclone copy` makes where copyto is meant."""
+    by_day = '"{0}/$(date +%%Y%%m%%d)"'
+    for at, command in enumerate(
+        (f"mkdir -p {by_day} && cp %p {by_day}/", 'mkdir -p "{0}/%f" && cp %p "{0}/%f/"')
+    ):
+        place = elsewhere / str(at)
+        place.mkdir()
+        async with archiving(sshd, server, place, command) as watched:
+            own = command.format(watched.folder)
+            restoring(server, own, f"cp {watched.folder}/%f %p")
+            story = await watched.root(
+                "restore-form", "restore_command = cp …/%f %p, and the archive has folders"
+            )
+            assert f"asks for {watched.folder}/NAME, and the archive holds" in story.root.title
+            restoring(server, own, f"cp $(find {watched.folder} -type f -name %f) %p")
+            await watched.gone("restore-form", "a command that finds them")
+
+
 @contextmanager
 def bound(folder: Path, at: Path) -> Iterator[Path]:
     """The same folder by another name, where something may be mounted."""

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import random
 
 import pytest
 import zstandard

@@ -7,7 +7,7 @@ import pytest
 from tests.data.facts import NOW, bucket, healthy
 from walconsole.domain.facts.observed import CatalogueFacts
 from walconsole.domain.failures import diagnose
-from walconsole.domain.failures.restore_form import why_not
+from walconsole.domain.failures.restore_form import not_there, why_not
 from walconsole.domain.pgconf.loading import InForce
 from walconsole.domain.standing.model import Level
 
@@ -55,3 +55,41 @@ def test_it_keeps_a_verdict_from_being_ok(command: str, level: Level) -> None:
     found = diagnose(healthy(catalogue=catalogue, primary=plain), NOW)
     assert found.verdict.level is level
     assert ("restore-form" in {each.rule for each in found.findings}) is (level is Level.WARNING)
+
+
+NAME = "000000010000000000000041"
+PLACES = [
+    ("cp /w/%f %p", "/w", f"20261201/{NAME}", "the archive holds /w/20261201/NAME"),
+    ("cp /w/%f %p", "/w", f"{NAME}/{NAME}", f"the archive holds /w/{NAME}/NAME"),
+    (
+        "gunzip -c /w/main/%f.gz > %p",
+        "/w",
+        f"{NAME}.gz",
+        "asks for /w/main/NAME, and",
+    ),
+    ("aws s3 cp s3://b/%f %p", "b", f"2026/12/01/{NAME}", "the archive holds b/2026/12/01/NAME"),
+    (
+        "aws s3 cp s3://b/old/%f %p",
+        "b",
+        f"new/{NAME}",
+        "and the archive holds b/new/NAME",
+    ),
+    ("cp /w/%f %p", "/w", NAME, ""),
+    ("cp /w/main/%f %p", "/w", f"main/{NAME}", ""),
+    ("cp /w/%f %p || cp /w/main/%f %p", "/w", f"main/{NAME}", ""),
+    ("cp /w/*/%f %p", "/w", f"20261201/{NAME}", ""),
+    ("cp $(find /w -name %f) %p", "/w", f"20261201/{NAME}", ""),
+    ("cp /v/%f %p", "/w", f"20261201/{NAME}", ""),
+    ("cp /w/%f %p || cp /v/%f %p", "/w", f"20261201/{NAME}", ""),
+    ("/opt/restore /w/%f %p", "/w", f"20261201/{NAME}", ""),
+    ("aws s3 cp s3://b/wal/%f %p", "b", f"wal/{NAME}", ""),
+    ("aws s3 cp s3://other/%f %p", "b", f"wal/{NAME}", ""),
+    ("scp nas:/w/%f %p", "nas:/w", f"20261201/{NAME}", ""),
+]
+
+
+@pytest.mark.parametrize(("command", "place", "key", "why"), PLACES)
+def test_a_folder_that_the_archive_does_not_use_is_told(command: str, place: str, key: str, why: str) -> None:
+    said = not_there(command, replace(bucket(), bucket=place, newest_key=key))
+    assert why in said
+    assert bool(said) is bool(why)

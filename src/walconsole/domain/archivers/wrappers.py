@@ -44,6 +44,14 @@ _WITH_VALUE = {
     "cgexec": frozenset({"-g"}),
     "trickle": frozenset({"-u", "-d", "-w", "-t", "-l", "-n"}),
     "nocache": frozenset({"-n"}),
+    "prlimit": frozenset({"-p", "-o"}),
+    "numactl": frozenset({"-i", "-N", "-C", "-m", "-p"}),
+    "cpulimit": frozenset({"-l", "-e", "-p", "-P"}),
+    "setlock": frozenset[str](),
+    "run-one": frozenset[str](),
+    "torsocks": frozenset[str](),
+    "proxychains4": frozenset({"-f"}),
+    "proxychains": frozenset({"-f"}),
     "nohup": frozenset[str](),
     "setsid": frozenset[str](),
     "exec": frozenset({"-a"}),
@@ -64,6 +72,7 @@ _WITH_VALUE = {
 """Wrappers: they run what comes behind their options, of which these take a word."""
 _OWN_WORDS = {
     "flock": 1, "envdir": 1, "s6-envdir": 1, "taskset": 1, "gosu": 1, "su-exec": 1, "timeout": 1, "chrt": 1,
+    "setlock": 1,
 }  # fmt: skip
 """How many words of their own come before that."""
 _ASSIGNS = frozenset({"env", "sudo", "doas"})

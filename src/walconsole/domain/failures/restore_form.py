@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 
 from walconsole.domain.archive.layouts import segment_suffix, split_key
 from walconsole.domain.archivers.calls import calls_of
+from walconsole.domain.archivers.folders import restore_folders
 from walconsole.domain.archivers.look import Look, Seen
 from walconsole.domain.archivers.places import COMPRESSORS, ENCRYPTERS, SUFFIX_OF
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import folder_place, is_folder
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
@@ -37,13 +39,15 @@ def asks_for_another_form(assessment: Assessment) -> Iterator[Finding]:
     stored = _stored(primary)
     if not own or not command or primary is None or stored is None:
         return
-    why = why_not(command, stored)
+    facts = snapshot.folders.value
+    held = facts is not None and any(each.holds for each in facts.taken_from)  # a link leads there
+    why = why_not(command, stored) or ("" if held else not_there(command, primary))
     if not why:
         return
     yield Finding(
         "restore-form",
         Severity.WARNING,
-        f"restore_command {why}: a recovery would find nothing that it can replay",
+        f"restore_command {safe(why)}: a recovery would find nothing that it can replay",
         (
             f"restore_command = {safe(command)} (pg_settings)",
             f"the archive stores NAME{stored}, the newest {safe(primary.newest_key or '')}",
@@ -94,6 +98,31 @@ def why_not(command: str, stored: str) -> str:
     return ""
 
 
+_OF_S3 = re.compile(r"s3://([^/\s'\"]+)/([^\s'\"%]*)%f")
+
+
+def not_there(command: str, primary: BucketFacts) -> str:
+    """Why it finds nothing below the archive's place, in words: what is stored lies in folders there.
+
+    Empty where it may, where it names other places, too, and where only a run tells.
+    """
+    look = Look(Seen())
+    names = {call.name for call in calls_of(command, look, "restore_command")}
+    if not names <= _COPIES | _UNPACKS.keys() | _ASIDE | ENCRYPTERS or set("$`*") & set(command):
+        return ""
+    if is_folder(primary.bucket):
+        host, archive = folder_place(primary.bucket)
+        asked = [f"{each.rstrip('/')}/" for each in restore_folders(command)] if not host else []
+        archive = f"{archive.rstrip('/')}/"
+    else:
+        asked = [f"{match[1]}/{match[2]}" for match in _OF_S3.finditer(command)]
+        archive = f"{primary.bucket}/"
+    stored = split_key(primary.newest_key or "")[0]
+    if not asked or any(not each.startswith(archive) for each in asked) or f"{archive}{stored}" in asked:
+        return ""
+    return f"asks for {asked[0]}NAME, and the archive holds {archive}{stored}NAME"
+
+
 def _passes_on(words: Sequence[str]) -> bool:
     """gzip(1), zstd(1), -f with -dc: what is not packed goes through as it is."""
     return any(word in ("--force", "--pass-through") or re.fullmatch(r"-\w*f\w*", word) for word in words)
@@ -107,11 +136,13 @@ MODES: tuple[FailureMode, ...] = (
             symptom="Nothing, until a recovery: it ends at its beginning, or with `invalid magic number`.",
             cause=(
                 "archive_command began to compress, and restore_command was left as it was; or the other way "
-                "round. It asks for a name that is not there, or puts packed bytes where a segment must be."
+                "round. It asks for a name that is not there, or puts packed bytes where a segment must be. "
+                "Or segments lie in folders by day, or each in one of its own (`rclone copy %p R:B/%f`)."
             ),
             signal=(
                 "The words of restore_command in force, where it calls plain clients and unpackers alone, "
-                "against the newest and the oldest name in the archive. A script's are not looked at."
+                "against the newest and the oldest name in the archive, and the folder that the newest lies "
+                "in. A script's are not looked at."
             ),
             fix=(
                 "Unpack what was packed:\n\n```\nrestore_command = 'gunzip -c /mnt/wal/%f.gz > %p'\n```\n\n"
