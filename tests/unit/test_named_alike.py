@@ -48,6 +48,18 @@ def test_what_is_stored_in_an_unknown_form_is_told_and_not_called_lost(
         assert "stores nothing" not in found.title
 
 
+@pytest.mark.parametrize("ending", [".tmp", ".part", ".gz.tmp", ".new", "~"])
+def test_a_copy_that_is_never_renamed_is_told_as_that(ending: str) -> None:
+    held = bucket(newest_segment=OLDER, holding=holding(last=0x3E))
+    alike = NamedAlike(3, NEWEST, f"{NEWEST}{ending}")
+    primary = replace(held, alike=alike)
+    snapshot = healthy(archiver=archiver(), primary=primary, dr=bucket(BucketRole.DR))
+    (found,) = (each for each in diagnose(snapshot, NOW).findings if each.rule == "silent-loss")
+    assert "not renamed when they are whole" in found.title
+    assert "mv" in found.remedy
+    assert (found.certainty, found.severity) == (Certainty.LIKELY, Severity.WARNING)
+
+
 def test_it_is_never_green() -> None:
     alike = NamedAlike(3, NEWEST, f"wal//{NEWEST}.zip")
     verdict = diagnose(healthy(primary=nothing_known(alike=alike)), NOW).verdict

@@ -257,16 +257,23 @@ def _unknown_form(
         return
     if not alike_holds(bucket, claimed.segment, server.segment_bytes):
         return
+    begun = _UNFINISHED.search(bucket.alike.key) is not None
+    told = f"{bucket.bucket} holds {bucket.alike.text}"
     yield Finding(
         "silent-loss",
         Severity.WARNING,
-        f"{bucket.bucket} holds {bucket.alike.text}: whether they are its WAL cannot be told",
+        f"{told}: copies that were begun, and are not renamed when they are whole: no restore finds them"
+        if begun
+        else f"{told}: whether they are its WAL cannot be told",
         (
             f"last_archived_wal = {archiver.last_archived_wal} (pg_stat_archiver)",
             f"newest in a known form = {bucket.newest_segment or 'none'} (S3 LIST)",
         ),
-        "fetch one of them with the restore command, and store segments under PostgreSQL's name with at most "
-        "a compressor's or an encrypter's ending",
+        "have the command rename each to its own name (mv) once it is whole, and rename those that have a "
+        "segment's size"
+        if begun
+        else "fetch one of them with the restore command, and store segments under PostgreSQL's name with at "
+        "most a compressor's or an encrypter's ending",
         Snapshot.primary,
         "archive_command",
         proof=(
@@ -274,8 +281,12 @@ def _unknown_form(
             Proof(safe(bucket.alike.key), snapshot.primary.source, snapshot.primary.read_at),
             *setting_row(snapshot, "archive_command"),
         ),
-        certainty=Certainty.POSSIBLE,
+        certainty=Certainty.LIKELY if begun else Certainty.POSSIBLE,
     )
+
+
+_UNFINISHED = re.compile(r"(?:\.(?:te?mp|part|new|incomplete|inprogress|uploading|filepart|unfinished)|~)\Z")
+"""What is put behind a name until the file is whole."""
 
 
 def _command_text(snapshot: Snapshot) -> str:
