@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +16,8 @@ from tests.integration.observed import RecordingScreen, profile_of
 from tests.servers.fixtures import MakeSshd
 from tests.servers.sshd import SshServer
 from walconsole.adapters.folder.store import FolderStore
+from walconsole.adapters.folder.words import listing, seen_by
+from walconsole.domain.archive.folder_listing import FindReader, FolderListing
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.store.answers import Meaning
 from walconsole.errors import ObjectStoreError
@@ -54,6 +58,29 @@ async def until(store: FolderStore, expected: list[str]) -> None:
             return
         await asyncio.sleep(0.1)
     assert await keys_of(store, "0") == expected
+
+
+@pytest.mark.root("only root asks as somebody else")
+def test_what_a_file_system_keeps_beside_the_files_is_no_part_of_the_archive() -> None:
+    """A disk's own lost+found is root's: where a user asked, the whole archive could not be read."""
+    with tempfile.TemporaryDirectory(prefix="walconsole-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "lost+found").mkdir(mode=0o700)
+        for aside in (".snapshot/hourly.0", "#recycle", "sub/@eaDir", ".Trash-1000/files", "$RECYCLE.BIN"):
+            put(folder / aside / "1a")
+        put(folder / "1a")
+        put(folder / "sub" / "1b")
+        for deep in (True, False):
+            asked = ["sh", "-c", seen_by(None) + listing(name, "", deep=deep)]
+            printed = subprocess.run(asked, user="nobody", capture_output=True, check=True, timeout=30).stdout
+            reader = FindReader(shallow=not deep)
+            reader.feed(printed)
+            found = FolderListing()
+            reader.end(found)
+            assert reader.status == 0
+            assert list(found.page("", 100)[0].keys) == (["1a", "sub/1b"] if deep else ["1a"])
+            assert reader.directories == (set() if deep else {"sub/"})
 
 
 async def test_what_comes_and_goes_is_seen_and_what_is_being_copied_is_not(

@@ -21,7 +21,13 @@ from walconsole.adapters.folder.words import (
     seen_by,
     word,
 )
-from walconsole.domain.archive.folder_listing import SETTLING_S, FindReader, FolderListing, decode_path
+from walconsole.domain.archive.folder_listing import (
+    PRUNED,
+    SETTLING_S,
+    FindReader,
+    FolderListing,
+    decode_path,
+)
 from walconsole.domain.facts.evidence import LifecycleRule
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
@@ -210,7 +216,7 @@ class FolderStore:
                 tried, why, "does its file system answer? findmnt, dmesg", code=FOLDER_FAULT
             )
         path = word(f"{self._folder}/{below}")
-        find = "find \"$real\" -ignore_readdir_race -printf ''"
+        find = f"find \"$real\" -ignore_readdir_race {PRUNED} -o -printf ''"
         asked = f"lead {path}\nLC_ALL=C timeout 20 {find} 2>&1 >/dev/null | head -n 1"
         answer = await self._shell.run(self._by_user(asked), timeout_s=2 * _SCRIPT_S)
         return refused(tried, safe(self._place), answer.stdout)

@@ -16,7 +16,14 @@ from walconsole.domain.redaction import decode
 
 CLOCK = "printf 'c%s\\0000\\0000\\000' \"$(date +%s)\"\n"
 STATUS = "printf 'e%s\\0000\\0000\\000' \"$?\"\n"
-FIND = r"\( -type f -printf 'f%P\0%s\0%T@\0' \) -o \( -type d -printf 'd%P\0%s\0%T@\0' \)"
+_ASIDE = (
+    "lost+found", ".snapshot", ".zfs", "'#recycle'", "@eaDir", "@Recycle", "'.Trash-*'", "'$RECYCLE.BIN'",
+)  # fmt: skip
+PRUNED = rf"\( -type d \( {' -o '.join(f'-name {each}' for each in _ASIDE)} \) -prune \)"
+"""What file systems and their servers keep beside the files: what a check of the disk found, which only root
+may enter, earlier states, what was deleted. None of it is in the archive.
+"""
+FIND = rf"{PRUNED} -o \( -type f -printf 'f%P\0%s\0%T@\0' \) -o \( -type d -printf 'd%P\0%s\0%T@\0' \)"
 """find(1): three fields a file or directory, each ended by NUL, which no name can hold: a letter and the path
 below the starting point, the size in bytes, the time of the last change of its contents in seconds. CLOCK and
 STATUS print records of the same form.
