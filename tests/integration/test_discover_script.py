@@ -7,7 +7,7 @@ import pytest
 
 from walconsole.domain.archivers.look import ABSENT, Seen, Wanted
 from walconsole.observe.command.discovering import joined
-from walconsole.observe.host.host_script import all_records, assignment, led_script
+from walconsole.observe.host.host_script import all_records, assignment, script_that_follows
 
 FILES = {
     "rclone.conf": "[sp]\ntype = s3\nregion = fra1\naccess_key_id = AKHIDDEN\nsecret_access_key = HIDDEN\n",
@@ -46,7 +46,10 @@ def read(folder: Path, *, bare: bool) -> tuple[Seen, bytes]:
     }  # fmt: skip
     script = "".join(assignment(name, text.encode()) for name, text in assigned.items())
     answer = subprocess.run(
-        ["/bin/sh", "-c", script + led_script("discover.sh")], capture_output=True, check=True, timeout=60
+        ["/bin/sh", "-c", script + script_that_follows("discover.sh")],
+        capture_output=True,
+        check=True,
+        timeout=60,
     )
     assert answer.stderr == b""
     return joined(Seen(), wanted, all_records(answer.stdout, "t0"), "here"), answer.stdout

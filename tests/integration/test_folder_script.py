@@ -10,7 +10,7 @@ import pytest
 
 from walconsole.domain.facts.folders import ArchiveFolder
 from walconsole.observe.host.folders import read_folders
-from walconsole.observe.host.host_script import all_records, assignment, led_script
+from walconsole.observe.host.host_script import all_records, assignment, script_that_follows
 
 pytestmark = pytest.mark.server
 
@@ -30,7 +30,7 @@ def looked(root: Path, folder: Path | str) -> ArchiveFolder:
     assigned = {"token": "end-of-it", "folders": str(folder), "data": "/", "root": str(root)}
     script = "".join(assignment(name, text.encode()) for name, text in assigned.items())
     done = subprocess.run(
-        ["sh", "-c", script + led_script("folder.sh")], capture_output=True, check=True, timeout=60
+        ["sh", "-c", script + script_that_follows("folder.sh")], capture_output=True, check=True, timeout=60
     )
     (found,) = read_folders([each for each in all_records(done.stdout, "end-of-it") if each[0] != "receiver"])
     return found

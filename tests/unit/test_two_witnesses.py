@@ -26,7 +26,7 @@ from walconsole.domain.failures import Finding, diagnose
 from walconsole.domain.recovery.whereabouts import Whereabouts
 from walconsole.domain.standing.model import Certainty
 from walconsole.observe.command.command import read_room
-from walconsole.observe.host.host_script import all_records, assignment, led_script
+from walconsole.observe.host.host_script import all_records, assignment, script_that_follows
 
 pytestmark = pytest.mark.cases("Proved by two witnesses alone")
 
@@ -244,7 +244,10 @@ def looked_at(**assigned: str) -> dict[str, str]:
     values |= assigned
     script = "".join(assignment(name, value.encode()) for name, value in values.items())
     answer = subprocess.run(
-        ["/bin/sh", "-c", script + led_script("command.sh")], capture_output=True, check=True, timeout=60
+        ["/bin/sh", "-c", script + script_that_follows("command.sh")],
+        capture_output=True,
+        check=True,
+        timeout=60,
     )
     assert answer.stderr == b""
     return {key: value.decode() for key, value in all_records(answer.stdout, "t0")}

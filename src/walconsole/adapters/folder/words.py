@@ -3,7 +3,7 @@
 from shlex import quote
 
 from walconsole.domain.archive.folder_listing import CLOCK, FIND, STATUS, encode_path
-from walconsole.domain.led import LEAD
+from walconsole.domain.linked_paths import LEAD
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.store.answers import FOLDER_DENIED, FOLDER_FAULT, NO_SUCH_FILE, NO_SUCH_FOLDER
 from walconsole.errors import ObjectStoreError

@@ -25,7 +25,13 @@ from walconsole.domain.records import record
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError
 from walconsole.observe.host.host import HostProbe
-from walconsole.observe.host.host_script import all_records, argv, assignment, led_script, script_named
+from walconsole.observe.host.host_script import (
+    all_records,
+    argv,
+    assignment,
+    script_named,
+    script_that_follows,
+)
 from walconsole.observe.host.invocation import as_user
 from walconsole.observe.poller.probe import Fact
 from walconsole.ports import Clock, Shell
@@ -138,7 +144,7 @@ class CommandProbe:
             ("waiting", b"1" if (programs or pgbackrest) and self._waiting() != 0 else b"0"),
             ("pgbackrest", (pgbackrest or _pgbackrest_config(command)).encode("utf-8", "surrogateescape")),
         )
-        script = "".join(assignment(name, raw) for name, raw in assigned) + led_script("command.sh")
+        script = "".join(assignment(name, raw) for name, raw in assigned) + script_that_follows("command.sh")
         answer = await self._shell.run(as_user(self._os_user, script), timeout_s=SCRIPT_S)
         try:
             records = all_records(answer.stdout, token)

@@ -19,7 +19,7 @@ from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError
 from walconsole.observe.command.scheduled import folders_of, notes_of, scheduled
 from walconsole.observe.host.host import HostProbe
-from walconsole.observe.host.host_script import all_records, assignment, led_script
+from walconsole.observe.host.host_script import all_records, assignment, script_that_follows
 from walconsole.observe.host.invocation import as_user
 from walconsole.observe.poller.probe import Fact
 from walconsole.observe.server.configuration import ConfigurationProbe
@@ -106,7 +106,7 @@ class HostDiscovery:
         )
         script = "".join(
             assignment(name, text.encode("utf-8", "surrogateescape")) for name, text in assigned
-        ) + led_script("discover.sh")
+        ) + script_that_follows("discover.sh")
         answer = await self._shell.run(as_user(seen.user, script), timeout_s=SCRIPT_S)
         try:
             records = all_records(answer.stdout, token)

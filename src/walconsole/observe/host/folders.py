@@ -21,7 +21,7 @@ from walconsole.domain.standing.streaming import streamed_to
 from walconsole.domain.wal import WalNameKind, wal_name
 from walconsole.errors import ShellError
 from walconsole.observe.host.host import HostProbe
-from walconsole.observe.host.host_script import all_records, assignment, led_script
+from walconsole.observe.host.host_script import all_records, assignment, script_that_follows
 from walconsole.observe.host.invocation import as_user
 from walconsole.observe.poller.probe import Fact
 from walconsole.ports import Clock, Shell
@@ -98,7 +98,7 @@ class FolderProbe:
             ("postmaster", b"%d" % observed.pid if observed is not None and observed.pid else b""),
             *_sought(self._snapshot()),
         )
-        script = "".join(assignment(name, raw) for name, raw in assigned) + led_script("folder.sh")
+        script = "".join(assignment(name, raw) for name, raw in assigned) + script_that_follows("folder.sh")
         user = (observed.facts.owner if observed is not None else "") or self._profile.postgres.os_user
         answer = await self._shell.run(as_user(user, script), timeout_s=SCRIPT_S)
         missing: tuple[str, ...] = ()

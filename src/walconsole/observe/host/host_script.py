@@ -11,7 +11,7 @@ from walconsole.command_register import TITLE
 from walconsole.domain.facts.base_backups import BackupScript
 from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem
-from walconsole.domain.led import LEAD
+from walconsole.domain.linked_paths import LEAD
 from walconsole.domain.records import record
 from walconsole.domain.recovery.backups import Unreadable
 from walconsole.domain.recovery.drill_result import DrillResult, read_drill_here
@@ -68,7 +68,7 @@ def script_named(name: str) -> str:
     return compact(files("walconsole.observe.scripts").joinpath(name).read_text("ascii"))
 
 
-def led_script(name: str) -> str:
+def script_that_follows(name: str) -> str:
     """The script of that name, which looks at what the server sees: with `lead`, by which it comes there."""
     return LEAD + script_named(name)
 
