@@ -47,7 +47,8 @@ class DrillStatus:
 
     `done_bytes` of `total_bytes` were fetched, `segments_done` of `segments` replayed; `lsn` is how far, and
     `reached` the time of the last transaction, as the drill's server tells them. `exit_status` is None while
-    it runs, and where it was killed. Texts are safe to show.
+    it runs, and where it was killed. `message` is the last word, and while it runs what it waits for that
+    somebody must mend, empty: nothing. Texts are safe to show.
     """
 
     id: str

@@ -148,6 +148,7 @@ keep_bounds() {
     free_mib=$(free_mib "$folder")
     [ "$free_mib" -gt $((reserve_mib / 2)) ] ||
         refuse no-room "the disk of $folder has $free_mib MiB left ($stage): the drill ends before production feels it"
+    keep_notes
     hold_lock
 }
 
@@ -323,6 +324,7 @@ tell starting
 if [ ! -d "$folder" ] || [ ! -w "$folder" ]; then end 2 "$folder is no folder that $os_user may write to"; fi
 clear_leftovers
 temp=$(mktemp -d "$temp_root/$me.$$.XXXXXXXX" 2>/dev/null) || end 1 "not drilled: no folder can be made in $temp_root"
+must_note
 # A socket's path has 107 bytes at most, and that folder holds the drill's: a server that cannot have it says nothing of
 # the archive.
 [ ${#temp} -le 93 ] || end 1 "not drilled: $temp is too long a path for the socket of the drill's server (93 characters at most)"
@@ -350,4 +352,5 @@ look_at_witnesses
 level=2
 timed check reading read_all
 level=$(cat "$temp/level")
+[ -n "$level" ] || full_temp
 conclude

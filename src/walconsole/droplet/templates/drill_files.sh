@@ -20,6 +20,7 @@ damaged() {
 
 settle() {
     if ! read -r kind why said 2>/dev/null <"$temp/verdict"; then
+        must_note
         end 1 "$undone: what is $stage was killed (is memory short?): $(plain "$(cat "$temp/noise" 2>/dev/null)")"
     fi
     case $kind in
@@ -36,11 +37,11 @@ told() { sed -n "s/.*\"$2\":\"\{0,1\}\([0-9A-Za-z\/]*\)[\",}].*/\1/p" "$temp/tol
 describe_backup() {
     again bounded 60 lsf "${target}base/$1/" --files-only --format ps --separator ';' ||
         end 1 "$undone: ${target}base/$1/ cannot be listed: $(reason $? "$answer")"
-    printf '%s\n' "$answer" >"$temp/listed.$1"
+    printf '%s\n' "$answer" >"$temp/listed.$1" || full_temp
     grep -q '^backup[.]json;' "$temp/listed.$1" || return 1
     again bounded 60 cat --head 65536 "${target}base/$1/backup.json" ||
         end 1 "$undone: ${target}base/$1/backup.json cannot be read: $(reason $? "$answer")"
-    printf '%s\n' "$answer" >"$temp/told.$1"
+    printf '%s\n' "$answer" >"$temp/told.$1" || full_temp
 }
 
 # trace: `chain`, the ids from the full one on. Each must be there as its backup.json says.
@@ -141,6 +142,7 @@ bring() {
         not_brought
     fi
     read -r sum _ <"$temp/sum"
+    [ -n "$sum" ] || verdict cannot sum "the sum of what was brought of $1 could not be noted in $temp_root (is its disk full?)"
     is=$(grep -o "\"name\":\"$(packed "$1")\"[^}]*" "$temp/told.$1" | sed -n 's/.*"sha256":"\([0-9a-f]*\)".*/\1/p')
     if [ "$(cat "$temp/ended.zstd")" != 0 ]; then
         came_whole || not_brought

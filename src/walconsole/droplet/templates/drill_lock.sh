@@ -85,7 +85,10 @@ take_lock() {
 write_lock() {
     renewed=$(date +%s)
     printf '{"format": 1, "owner": "%s", "purpose": "%s", "until": %s, "nonce": "%s"}\n' \
-        "$(plain "$me on $(uname -n), process $$")" "$purpose" $((renewed + 900)) "$nonce" >"$temp/lock.json"
+        "$(plain "$me on $(uname -n), process $$")" "$purpose" $((renewed + 900)) "$nonce" >"$temp/lock.json" || {
+        answer="$temp_root takes no small file any more"    # an empty one would be nobody's, and would hold
+        return 1
+    }
     again put "$temp/lock.json" "$(target_of "$1")walconsole/lock.json"
 }
 

@@ -142,7 +142,7 @@ if [ -n "$own" ]; then
     # store_result OUTCOME REASON MESSAGE: on this host alone, for nothing of ours lies in another tool's archive.
     store_result() {
         unstored='' target_told=$(printf '%s' "${target_moment:-}" | tr ' ' T)
-        result "$@" >"$temp/result.json"
+        result "$@" >"$temp/result.json" || end 1 "$undone: what was found cannot be noted in $temp_root (is its disk full?): $3"
         keep_here last.json
     }
 fi

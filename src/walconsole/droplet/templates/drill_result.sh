@@ -29,7 +29,7 @@ keep_here() {
 store_result() {
     unstored=''
     target_told=$(printf '%s' "${target_moment:-}" | tr ' ' T)
-    result "$@" >"$temp/result.json"
+    result "$@" >"$temp/result.json" || end 1 "$undone: what was found cannot be noted in $temp_root (is its disk full?): $3"
     keep_here last.json
     for role in $(each_copy); do
         again put "$temp/result.json" "$(target_of "$role")walconsole/drills/$id.json" && continue
@@ -40,6 +40,7 @@ store_result() {
 
 # fail_drill REASON MESSAGE: what is archived cannot be restored.
 fail_drill() {
+    must_note
     store_result failed "$1" "$2"
     end 4 "FAILED ($1): $2$unstored"
 }

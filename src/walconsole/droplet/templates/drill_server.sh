@@ -113,6 +113,7 @@ look_how_far() {
         replaying)
             segments_done=$(grep -cs 'restored log file' "$place/log")
             segments_done=${segments_done:-0}
+            waits=$(grep -sE 'not known to be missing|restored log file' "$place/log" | tail -n 1 | sed -n '/not known/s/^[^:]*: //p')
             where=$(drill_ask "SELECT pg_last_wal_replay_lsn(), to_char(pg_last_xact_replay_timestamp() \
 AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')") || return 0
             lsn=${where%%|*} reached=${where#*|}

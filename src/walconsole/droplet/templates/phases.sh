@@ -2,14 +2,35 @@
 
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
+waits=''    # for what, in words, where a phase that runs can go on only once somebody mends something
+
 # tell STATE [EXIT MESSAGE]: to who watches: one object, replaced whole.
 tell() {
     {
         printf '{"format":1,"id":"%s","state":"%s","pid":%s,"began":%s,"at":%s,' "$id" "$1" $$ "$began" "$(date +%s)"
         printf '"backup":"%s","done_bytes":%s,"total_bytes":%s,' "$backup" "$done_bytes" "$total_bytes"
         printf '"segments_done":%s,"segments":%s,"lsn":"%s","reached":"%s",' "$segments_done" "$segments" "$lsn" "$reached"
-        printf '"exit":%s,"message":"%s"}\n' "${2:-null}" "$(plain "${3:-}")"
+        printf '"exit":%s,"message":"%s"}\n' "${2:-null}" "$(plain "${3:-$waits}")"
     } 2>/dev/null >"$state/.status.$$" && mv -f -- "$state/.status.$$" "$state/status.json"
+}
+
+# can_note: the small files in which a run's parts tell each other what they found can still be written. Unwritten, they say that
+# somebody was killed, that a list is empty, that nothing was found.
+can_note() { echo . 2>/dev/null >"$temp/noted" && rm -f -- "$temp/noted"; }
+
+full_temp() { end 1 "$undone: nothing more can be written in $temp_root (is its disk full?)"; }
+
+must_note() { can_note || full_temp; }
+
+# keep_notes: at each beat. A segment that is unpacked stands in that folder, too, and may fill it for a moment.
+beats_full=0
+keep_notes() {
+    if can_note; then
+        beats_full=0
+        return
+    fi
+    beats_full=$((beats_full + 1))
+    [ "$beats_full" -lt 5 ] || full_temp
 }
 
 plain() { printf '%s' "$1" | tr -s '\t\n ' ' ' | tr -cd '\40-\176' | tr -d '\\"' | cut -c -500; }
@@ -29,7 +50,7 @@ timed() {
 
 # during STATE COMMAND...: it, told of and bounded, while the lock is renewed. Its status is the command's.
 during() {
-    stage=$1
+    stage=$1 waits=''
     shift
     tell "$stage"
     { "$@"; } 2>"$temp/noise" 9>&- &

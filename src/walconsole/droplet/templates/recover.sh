@@ -130,13 +130,17 @@ tear_down() {
     [ -z "$locked" ] || release_lock
 }
 
-fail_drill() { end 4 "FAILED ($1): $2"; }
+fail_drill() {
+    must_note
+    end 4 "FAILED ($1): $2"
+}
 refuse() { end 6 "refused ($1): $2"; }
 
 keep_bounds() {
     free_mib=$(free_mib "$place")
     [ "$free_mib" -gt $((reserve_mib / 2)) ] ||
         refuse no-room "the disk of $place has $free_mib MiB left ($stage): it ends before anything else feels it"
+    keep_notes
     [ -z "$locked" ] || hold_lock
 }
 
@@ -161,6 +165,7 @@ ask() { answer_of timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STO
 
 # reach_archive: the copies that answer, locked; pgBackRest asks its own.
 reach_archive() {
+    must_note
     if [ -n "$pgbackrest" ]; then
         for word in $pgbackrest; do
             case $word in pgbackrest | */pgbackrest) command -v "$word" >/dev/null || end 2 "$word is not there, which made $backup" ;; esac
@@ -267,6 +272,7 @@ replay_to() {
     prepare_server
     timed replay replaying replay_on
     how=$(cat "$temp/how")
+    [ -n "$how" ] || full_temp
     [ "$how" != ended ] || drill_ask "SELECT pg_wal_replay_pause()" >/dev/null
     stage=replaying
     look_how_far
@@ -515,7 +521,10 @@ recall
 trap interrupted HUP INT QUIT TERM
 trap tear_down EXIT
 sweep
-temp=$(mktemp -d "$temp_root/$me.$$.XXXXXXXX" 2>/dev/null) || end 1 "$undone: no folder can be made in $temp_root"
+temp=$(mktemp -d "$temp_root/$me.$$.XXXXXXXX" 2>/dev/null) || case $verb in
+    begin | note | stop) ;;    # what ends it takes no room there
+    *) end 1 "$undone: no folder can be made in $temp_root" ;;
+esac
 [ "$verb" = note ] || tell starting
 case $verb in
     begin) begin "$@" ;;

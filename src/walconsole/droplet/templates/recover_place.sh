@@ -33,7 +33,9 @@ keep_wal() {
     ! serves "$old" || end 1 "$undone: the server in $old runs"
     [ -d "$place/saved" ] || mkdir -m 700 "$place/saved" || end 1 "$undone: $place cannot be written"
     stage=keeping
+    must_note
     unarchived >"$temp/unarchived"
+    must_note    # or a part of the list would be taken for all of it
     # it may come from a disk of its own, where it piled up while archiving failed
     takes=0
     while read -r each; do
@@ -93,6 +95,7 @@ move_tablespaces() {
 # take_place: two renames; whichever was done before is not done again.
 take_place() {
     case $phase in promoted | taken-over) ;; *) end 2 "it is not promoted: the recovery is ${phase:-not begun}" ;; esac
+    must_note
     aside=''
     case $into$# in
         0) at=$old aside=$old.before-$id ;;

@@ -13,6 +13,9 @@ from walconsole.provision.engine.site import Site
 DrillLook = RunLook[DrillStatus]
 """The drill's script as it is now."""
 
+_MOST_OF_A_WAIT = 240
+"""Signs of what a script says of what it waits for."""
+
 
 class DrillRun(FollowedRun[DrillStatus, DrillLook]):
     """The script on one droplet. `doing` are those of its states that are not ends, in words."""
@@ -75,7 +78,8 @@ class _Telling:
             return Moving(self._doing[status.state], for_s)
         counted = f"{status.segments_done or 0} of {status.segments or 'n/a'} segments"
         reached = f", up to {status.reached}" if status.reached else ""
-        return Moving(f"{self._doing[REPLAYING]}: {counted}{reached}", for_s)
+        waits = f"; it waits: {status.message[:_MOST_OF_A_WAIT]}" if status.message else ""
+        return Moving(f"{self._doing[REPLAYING]}: {counted}{reached}{waits}", for_s)
 
     def _counted(self, what: str, for_s: float, done: int | None, total: int | None, now: float) -> Event:
         if done is None:
