@@ -104,6 +104,29 @@ def test_each_trap_is_known_before_it_is_tried(
     assert all(each.text and each.remedy for each in (*judged.refusals, *judged.warnings))
 
 
+ROUND = 2**32
+NUMBERS: list[tuple[str, int, int, str]] = [
+    ("the newest", 899, 900, ""),
+    ("one that is to come", 900, 900, "the newest that did on the server is 899"),
+    ("the newest, with 32 bits", 899, 5 * ROUND + 900, ""),
+    ("the newest, with 64", 5 * ROUND + 899, 5 * ROUND + 900, ""),
+    ("one to come, with 32", 950, 5 * ROUND + 900, f"is 899 ({5 * ROUND + 899} with its epoch)"),
+    ("one to come, with 64", 5 * ROUND + 950, 5 * ROUND + 900, f"the server is {5 * ROUND + 899}"),
+    ("of before the numbers began anew", ROUND - 7, ROUND + 900, ""),
+    ("of after that, which is to come", 10, ROUND - 7, f"the newest that did on the server is {ROUND - 8}"),
+    ("an impossible one of the first round", ROUND - 7, 900, "the newest that did on the server is 899"),
+]
+
+
+@pytest.mark.parametrize(
+    ("xid", "next_xid", "why"), [case[1:] for case in NUMBERS], ids=[c[0] for c in NUMBERS]
+)
+def test_a_number_of_a_transaction_is_of_the_servers_own_round(xid: int, next_xid: int, why: str) -> None:
+    judged = judged_target(read_target(RecoverTo.XID, str(xid)), archive(), TargetKnown(next_xid=next_xid))
+    told = [each.text for each in judged.refusals]
+    assert [bool(why)] * bool(why) == [why in each for each in told], told
+
+
 def test_it_says_by_how_much_and_what_can_be_reached() -> None:
     early = judged_target(at(BASE_AT + 30), archive()).refusals[0]
     assert "is 31 s before 2026-11-29 04:38:31Z, where the oldest base backup" in early.text

@@ -14,6 +14,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from walconsole.domain.records import record
+from walconsole.domain.recovery.epochs import meant_by, told_as
 from walconsole.domain.recovery.held import StopKind
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget, on_timeline, time_text
 from walconsole.domain.recovery.recoverability import Recoverability, Route, Window
@@ -85,7 +86,8 @@ class TargetKnown:
     epoch), where the WAL was read up to its end. `more_wal`: the old server's pg_wal may be had, which goes
     on after the archive's end, up to `now` at most (seconds since the epoch), and where that server runs
     little further than `written` (bytes), its write position. Of its transactions none from `next_xid` on has
-    ended. `ahead_s` is how far its host's clock, by which commits have their times, is ahead of the stores'.
+    ended (64 bits). `ahead_s` is how far its host's clock, by which commits have their times, is ahead of the
+    stores'.
     """
 
     lsn: int | None = None
@@ -196,8 +198,9 @@ class _Judging:
         newest = self.windows[-1]
         lsn = self.target.lsn if self.target.to is RecoverTo.LSN else self.known.lsn
         xid, next_xid = self.target.xid, self.known.next_xid
-        if xid is not None and next_xid is not None and xid >= next_xid:
-            why = f"the transaction {xid} has not ended: the newest that did on the server is {next_xid - 1}"
+        if xid is not None and next_xid is not None and meant_by(xid, next_xid) >= next_xid:
+            ended = told_as(next_xid - 1, xid)
+            why = f"the transaction {xid} has not ended: the newest that did on the server is {ended}"
             return self._of(None, refused=(Concern(why, _SEE_ITS_NUMBER, Trap.AFTER_ARCHIVE),))
         if lsn is None:
             what = "transaction" if self.target.to is RecoverTo.XID else "restore point"

@@ -123,7 +123,7 @@ class LookBefore(NotUndone):
         """Of a transaction that the copy knows, and that was no target: why not."""
         if state.target is None or state.target.xid is None or not state.readable:
             return ""
-        status, said = await self._recovery.ask_copy(f"SELECT pg_xact_status('{state.target.value}')")
+        status, said = await self._recovery.ask_of_xid(state.target.xid)
         if status != 0 or said.strip() not in ("committed", "aborted"):
             return ""
         return (

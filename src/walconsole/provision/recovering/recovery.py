@@ -13,6 +13,7 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.by_tool import called_by
 from walconsole.domain.recovery.drill_status import DOING, DrillStatus
+from walconsole.domain.recovery.epochs import meant_by
 from walconsole.domain.recovery.recover_plan import RecoveryPlan, RecoveryWish, plan_recovery
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState, read_recovery
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget
@@ -303,6 +304,15 @@ printf '\\001'
         script = f"PGOPTIONS={quote(options)}; export PGOPTIONS\n{self._path()}{asked}"
         status, said = await status_of(self.site, script, user=os_user(self.site), timeout_s=timeout_s + 10)
         return status, said[:65536]
+
+    async def ask_of_xid(self, xid: int) -> tuple[int, str]:
+        """What became of a transaction (pg_xact_status), as `ask_copy`; of a number with 32 bits of the one
+        that is nearest to the copy's own. Raises as `ask_copy`.
+        """
+        status, said = await self.ask_copy("SELECT pg_snapshot_xmax(pg_current_snapshot())")
+        if status != 0 or not said.strip().isdecimal():
+            return status or 1, said
+        return await self.ask_copy(f"SELECT pg_xact_status('{meant_by(xid, int(said))}')")
 
     def _path(self) -> str:
         root = self.site.profile.paths.root

@@ -197,9 +197,9 @@ class ReplayToTarget(NotUndone):
                 return said.strip() == "t"
         if target.to is not RecoverTo.XID:
             return is_behind(target, state.lsn, state.reached)
-        if not state.readable:
+        if target.xid is None or not state.readable:
             return False
-        status, said = await self._recovery.ask_copy(f"SELECT pg_xact_status('{target.value}')")
+        status, said = await self._recovery.ask_of_xid(target.xid)
         return status == 0 and said.strip() in ("committed", "aborted")
 
     async def _target(self, state: RecoveryState) -> RecoveryTarget:
