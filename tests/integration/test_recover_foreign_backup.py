@@ -1,6 +1,7 @@
 """What others laid beside the WAL is no base backup of ours, whatever it holds: it makes nothing green."""
 
 import secrets
+import shlex
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -56,11 +57,16 @@ async def test_a_base_backup_taken_by_hand_is_none(stage: Stage, tmp_path: Path)
                 client.put_object(Bucket=target.bucket, Key=f"{target.prefix}{folder}/{name}", Body=body)
     code, said = await program.run(command="check")
     assert (code, "it is not known to be complete" in said) == (3, True), said
-    code, said = await program.run("--to-latest", "--into", "15/restored", "--plan")
-    assert (code, "a .backup label says that it was made, not where it is" in said) == (
-        BlockedError.exit_code,
-        True,
-    ), said
+    plan = ("--to-latest", "--into", "15/restored", "--plan")
+    what_to_do = shlex.join(("walconsole", "backup", stage.profile.name, "--apply", *program.confirm))
+    code, said = await program.run(*plan)
+    assert code == BlockedError.exit_code, said
+    assert "a .backup label says that it was made, not where it is" in said
+    assert what_to_do in said
     code, said = await program.run("--apply", *program.confirm, command="drill")
-    assert (code, "take a base backup first" in said) == (BlockedError.exit_code, True), said
+    assert (code, f"take a base backup first: {what_to_do}" in said) == (BlockedError.exit_code, True), said
     assert "20261128T140000Z: its backup.json is missing" in said
+    code, said = await program.run("--apply", *program.confirm, command="backup")
+    assert code == 0, said
+    code, said = await program.run(*plan)
+    assert (code, "can be reached from" in said) == (0, True), said

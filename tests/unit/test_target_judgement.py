@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.data.recovery import CLUSTER, NOW, SIZE, base, copy_of, history
+from tests.data.recovery import CLUSTER, NOW, SIZE, base, copy_of, history, label
 from walconsole.domain.failures import MODES
 from walconsole.domain.recovery.backups import Completeness
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget, read_target, time_text
@@ -183,6 +183,30 @@ def test_a_history_that_is_missing_is_named() -> None:
     found = recoverability([copy_of({1: range(1, 8), 2: range(7, 12)}, base(3))], CLUSTER)
     (refused,) = judged_target(place(9, 2), found).refusals
     assert (refused.trap, "00000002.history is missing" in refused.text) == (Trap.NO_HISTORY, True)
+
+
+NO_WAY: list[tuple[str, Recoverability, str, str]] = [
+    ("none", recoverability([copy_of({1: range(1, 9)})], CLUSTER), "there is no base backup", "without one"),
+    ("a label alone", recoverability([copy_of({1: range(1, 9)}, label(3))], CLUSTER),
+     "a .backup label says that it was made", "where these are kept, restore them by hand"),
+    ("its WAL is gone", recoverability([copy_of({1: [1, 2, 6]}, base(3))], CLUSTER),
+     "000000010000000000000003 is missing", "put it back, where any copy or the server's pg_wal has it"),
+    ("it is incomplete", recoverability(
+        [copy_of({}, replace(base(3), completeness=Completeness.INCOMPLETE, why="cut"))], CLUSTER),
+     "it is incomplete: cut", "take a base backup while the server runs"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "why", "remedy"), [case[1:] for case in NO_WAY], ids=[c[0] for c in NO_WAY]
+)
+def test_where_nothing_leads_anywhere_it_says_what_to_type(
+    found: Recoverability, why: str, remedy: str
+) -> None:
+    (refused,) = judged_target(place(5), found, TargetKnown(profile="two words")).refusals
+    assert why in refused.text
+    assert remedy in refused.remedy
+    assert refused.remedy.endswith("walconsole backup 'two words' --apply --confirm 'two words'")
 
 
 def test_without_a_base_backup_nothing_leads_anywhere() -> None:

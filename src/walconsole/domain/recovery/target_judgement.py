@@ -18,6 +18,7 @@ from walconsole.domain.recovery.epochs import meant_by, told_as
 from walconsole.domain.recovery.held import StopKind
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget, on_timeline, time_text
 from walconsole.domain.recovery.recoverability import Recoverability, Route, Window
+from walconsole.domain.recovery.without_one import of_what_comes, where_it_stops
 from walconsole.domain.units import bytes_text, duration_text
 from walconsole.domain.wal import format_lsn
 
@@ -87,7 +88,7 @@ class TargetKnown:
     on after the archive's end, up to `now` at most (seconds since the epoch), and where that server runs
     little further than `written` (bytes), its write position. Of its transactions none from `next_xid` on has
     ended (64 bits). `ahead_s` is how far its host's clock, by which commits have their times, is ahead of the
-    stores'.
+    stores'. `profile` is how commands name the cluster.
     """
 
     lsn: int | None = None
@@ -97,6 +98,7 @@ class TargetKnown:
     written: int | None = None
     next_xid: int | None = None
     ahead_s: float = 0.0
+    profile: str = "PROFILE"
 
 
 @record
@@ -133,10 +135,11 @@ def judged_target(
     windows = reach.windows if reach is not None else ()
     if backup:
         windows = tuple(_begun_with(backup, windows))
+    known = known or TargetKnown()
     if windows:
-        judged = _Judging(target, found, windows, known or TargetKnown(), backup, named).judged()
+        judged = _Judging(target, found, windows, known, backup, named).judged()
     else:
-        judged = TargetJudgement(target, None, (_no_way(found, timeline, backup),))
+        judged = TargetJudgement(target, None, (_no_way(found, timeline, backup, known.profile),))
     return replace(judged, warnings=(*judged.warnings, *_of_timelines(found, timeline)))
 
 
@@ -409,7 +412,7 @@ _PAGES = {
 }
 
 
-def _no_way(found: Recoverability, timeline: int, backup: str) -> Concern:
+def _no_way(found: Recoverability, timeline: int, backup: str, profile: str) -> Concern:
     """Why no base backup, or not the one that was named, leads to that timeline at all: what stops it."""
     judged = ", ".join(str(each) for each in sorted(found.reach))
     if timeline not in found.reach:
@@ -418,15 +421,17 @@ def _no_way(found: Recoverability, timeline: int, backup: str) -> Concern:
     if backup and not any(each.backup.id == backup for each in found.backups):
         return Concern(f"there is no base backup {backup}", "the recovery screen lists them", Trap.NO_BACKUP)
     reaches = [each for each in found.reach[timeline].reaches if not backup or each.held.backup.id == backup]
-    stopped = [(each.held.backup.id, each.stop) for each in reaches if each.stop is not None]
+    stopped = [(each.held.backup, each.stop) for each in reaches if each.stop is not None]
     if not stopped:
         text = f"there is no base backup that leads to timeline {timeline}"
-        return Concern(text, "nothing can be restored without one", Trap.NO_BACKUP)
-    id, stop = stopped[-1]
+        return Concern(text, f"nothing can be restored without one; {of_what_comes(profile)}", Trap.NO_BACKUP)
+    newest, stop = stopped[-1]
     trap = _PAGES.get(stop.kind, Trap.BACKUP_BROKEN)
     others = [str(each) for each, reach in sorted(found.reach.items()) if reach.windows]
-    remedy = f"timeline {' or '.join(others)} can be reached" if others else "see the recovery screen"
-    return Concern(f"the base backup {id} does not lead there: {stop.text}", remedy, trap)
+    remedy = f"timeline {' or '.join(others)} can be reached"
+    if not others:
+        remedy = where_it_stops(stop, newest, profile)
+    return Concern(f"the base backup {newest.id} does not lead there: {stop.text}", remedy, trap)
 
 
 def _of_timelines(found: Recoverability, timeline: int) -> Iterator[Concern]:

@@ -208,6 +208,7 @@ printf '\\001'
                 written=written_to(snapshot),
                 ahead_s=ahead_of_stores(snapshot),
                 next_xid=None if wish.target.xid is None else await self._next_xid(),
+                profile=self.site.profile.name,
             ),
         )
         return await opened_by_its_key(self.site, plan)

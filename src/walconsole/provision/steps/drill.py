@@ -8,6 +8,7 @@ from walconsole.domain.recovery.backups import BaseBackup, Unreadable
 from walconsole.domain.recovery.drill_plan import chosen, forecast
 from walconsole.domain.recovery.drill_result import LEVELS, DrillResult
 from walconsole.domain.recovery.drill_status import ENDS, DrillStatus
+from walconsole.domain.recovery.without_one import take_one
 from walconsole.domain.units import bytes_text, duration_text, plural
 from walconsole.errors import BlockedError, ObjectStoreError, ProvisionError, WalconsoleError
 from walconsole.provision.droplet.drill_run import DrillRun
@@ -81,7 +82,8 @@ class DrillNow(NotUndone):
         backup = self._backup(looks)
         if backup is None:
             why = "; ".join(f"{each.where}: {each.why}" for each in looks)
-            return Check(CheckState.BLOCKED, f"nothing to restore: {why}", remedy="take a base backup first")
+            remedy = f"take a base backup first: {take_one(self._site.profile.name)}"
+            return Check(CheckState.BLOCKED, f"nothing to restore: {why}", remedy=remedy)
         needs = await needs_of(self._site, backup)
         facts = (
             Fact("base backup", f"{backup.id}, {bytes_text(backup.stored_bytes)} stored"),
