@@ -1,9 +1,11 @@
 """What a tired operator tries, by the program: it is refused before it costs anything, or told in words."""
 
 import asyncio
+import os
 import re
 import secrets
 import signal
+import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -24,7 +26,9 @@ from tests.servers.postgres import PostgresServer, system_bin_dir
 from tests.servers.reaper import Ward
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
+from walconsole.domain.moments.collecting import Collecting
 from walconsole.domain.recovery.lock import LockMarker
+from walconsole.domain.wal import format_lsn
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError, UsageError
 
@@ -210,8 +214,9 @@ def recoveries(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) ->
 
 
 def test_where_wal_level_was_minimal_for_a_while_it_goes_up_to_there(recoveries: Recoveries) -> None:
-    """For an import, say: no segment is missing, and no server replays it."""
-    it_goes_up_to_there(recoveries)
+    """For an import, say: no segment is missing, and no server replays it. Its WAL says so before that."""
+    first, place = it_goes_up_to_there(recoveries)
+    assert barriers_in(recoveries.server, first) == [place]
 
 
 def test_so_it_is_with_an_older_server(
@@ -224,12 +229,14 @@ def test_so_it_is_with_an_older_server(
         it_goes_up_to_there(recoveries)
 
 
-def it_goes_up_to_there(recoveries: Recoveries) -> None:
+def it_goes_up_to_there(recoveries: Recoveries) -> tuple[str, str]:
+    """The segment before that, and the place from which on it was minimal."""
     server = recoveries.server
     server.sql("CREATE TABLE kept AS SELECT 17 AS n")
     taken = recoveries.backups.taken()
     server.sql("INSERT INTO kept VALUES (18)")
     wait_archived(server, [fill_segment(server)])
+    first = text_of(server, "SELECT pg_walfile_name(pg_current_wal_lsn())")
     minimal = {"wal_level": "minimal", "max_wal_senders": "0", "archive_mode": "off"}
     for settings in (minimal, {"wal_level": "replica", "max_wal_senders": "10", "archive_mode": "on"}):
         server.write_config("zz_import.conf", settings)
@@ -247,6 +254,15 @@ def it_goes_up_to_there(recoveries: Recoveries) -> None:
     recoveries.goes_well("restore")
     recoveries.goes_well("replay", *aim)
     assert recoveries.ask("SELECT string_agg(n::text, ' ' ORDER BY n) FROM kept") == "17 18"
+    return first, told[0]
+
+
+def barriers_in(server: PostgresServer, first: str) -> list[str]:
+    """By the server's own pg_waldump, from the segment `first` on: where its WAL says so."""
+    command = [str(server.bin_dir / "pg_waldump"), "-p", str(server.data_dir / "pg_wal"), first]
+    command += [fill_segment(server)]
+    said = subprocess.run(command, env={**os.environ, "TZ": "UTC"}, capture_output=True, check=False)
+    return [format_lsn(each.lsn) for each in Collecting(1).read([said.stdout]).moments if each.minimal]
 
 
 def places_named(recoveries: Recoveries) -> str:

@@ -114,6 +114,11 @@ class Moment:
         return self.xid is not None
 
     @property
+    def minimal(self) -> bool:
+        """From there on the server, which writes such a record at a start, had `wal_level = minimal`."""
+        return self.kind is Kind.PARAMETERS and "wal_level=minimal" in self.text.split()
+
+    @property
     def time_us(self) -> int | None:
         """Its time, else that of the last commit before it."""
         return self.at_us if self.at_us is not None else self.after_us

@@ -147,7 +147,18 @@ def answer_lines(answer: Answer, names: Names) -> list[tuple[str, str]]:
     for number, target in enumerate(answer.targets):
         use = "use" if number == 0 else "or" if not target.fault else "not"
         lines.append((use, f"{inclusive_text(target)}: {target.fault or target.why}"))
+    if answer.barrier is not None:
+        lines.append(("reached", barrier_text(answer.barrier)))
     lines += [("keeps", kept_text(answer.loss)), ("loses", loss_text(answer.loss))]
     if not answer.loss.is_all:
         lines.append(("", "ask for a later time, too, to see more of what is lost"))
     return lines
+
+
+def barrier_text(lsn: int) -> str:
+    """From which base backup such a target is reached, and how far one leads from which it is not."""
+    at = format_lsn(lsn)
+    return (
+        f"only from a base backup that was taken after {at}: from there on the server ran with "
+        f"wal_level = minimal, and one of before leads up to there (--to-lsn {at} --before)"
+    )
