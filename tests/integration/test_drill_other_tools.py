@@ -192,11 +192,14 @@ def test_a_damaged_file_of_the_base_backup(other: Other) -> None:
     words = ("pg_data/base/", ".gz") if "pgbackrest" in other.tool.archive else ("/data.tar",)
     key = max(other.names(*words), key=lambda each: size_of(other, each))
     body = other.owner.get_object(Bucket=other.to.bucket, Key=key)["Body"].read()
-    other.put(key, body[: len(body) // 2])
     try:
-        failed(other, "damaged-object")
+        for damaged in (body[: len(body) // 2], b""):
+            other.put(key, damaged)
+            failed(other, "damaged-object")
+        other.owner.delete_object(Bucket=other.to.bucket, Key=key)
+        assert "issing file" in failed(other, "damaged-object")
     finally:
-        other.put(key, body)
+        other.owner.put_object(Bucket=other.to.bucket, Key=key, Body=body)
 
 
 def size_of(other: Other, key: str) -> int:

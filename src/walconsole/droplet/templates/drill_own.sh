@@ -43,6 +43,20 @@ own_fetch() {
 # own_command: the same, as a restore_command.
 own_command() { printf '%s\n' @OWN_GET@; }
 
+# own_blames STATUS: whether the tool proves that what is stored is at fault. pgBackRest ends with its error's own number: of a
+# checksum, an invalid file, a format, a missing file, which must be one of the repository's. Barman's last line says it; of an
+# object that came in part it says how much of it was read.
+own_blames() {
+    case $own$1 in
+        pgBackRest26 | pgBackRest28 | pgBackRest29) return 0 ;;
+        pgBackRest55) grep -qE "^ERROR: .*unable to open missing file '[^']*/backup/" "$temp/said.own" ;;
+        pgBackRest*) return 1 ;;
+        *) tail -n 1 "$temp/said.own" | grep -qE "ERROR: (Missing file [^ ]+ for server |Barman cloud restore exception: \
+(unexpected end of data|empty file|truncated header|invalid header|bad checksum|not a gzip file|Not a gzipped file|CRC check failed|\
+Compressed (file|data) ended before|Error -[0-9]+ while decompressing|Invalid data stream|file could not be opened successfully))" ;;
+    esac
+}
+
 if [ -n "$own" ]; then
 
     take_lock() { :; }
@@ -107,8 +121,7 @@ if [ -n "$own" ]; then
             verdict refused no-room "the disk of $folder is full"
         elif by_signal "$brought"; then
             verdict cannot killed "$own was killed while it brought $backup (is memory short?)"
-        elif grep -qiE 'checksum|unable to open missing file|FormatError|(zst|lz4|gz|bz2) error|invalid header|not a gzip|unexpected end' \
-            "$temp/said.own"; then
+        elif own_blames "$brought"; then
             verdict failed damaged-object "$own cannot restore $backup: $words"
         fi
         verdict cannot unreachable "$own does not restore $backup: $words"
