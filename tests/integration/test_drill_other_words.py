@@ -40,7 +40,7 @@ WORDS: dict[str, tuple[str, int, str, bool]] = {
     "barman-cloud, empty": ("barman-cloud", 4, f"{EXCEPTION}empty file", True),
     "barman-cloud, an object that is gone": (
         "barman-cloud", 1,
-        "2026-12-01 16:47:19,535 [10323] ERROR: Missing file barman/base/20261201T164656/data.* for server it",
+        "2026-12-01 16:47:19,535 [103] ERROR: Missing file barman/base/20261201T164656/data.* for server it",
         True,
     ),
     "barman-cloud, a connection that was cut": (
