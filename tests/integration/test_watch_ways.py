@@ -3,6 +3,8 @@
 import asyncio
 import email
 import json
+import os
+import signal
 import socket
 import threading
 import time
@@ -15,12 +17,13 @@ import pytest
 from tests.servers.receiver import receiver
 from tests.unit.test_notices import a_notice
 from walconsole.adapters.notify import http
+from walconsole.adapters.notify import program as program_module
 from walconsole.adapters.notify.secrets import secret
 from walconsole.adapters.notify.ways import pinger_of, ways_of
 from walconsole.domain.notices.deciding import NoticeKind
 from walconsole.domain.profile import NotifySettings, WebhookShape
 from walconsole.domain.standing.model import Level
-from walconsole.errors import NoticeError, UsageError
+from walconsole.errors import BusyError, NoticeError
 from walconsole.process.loopback_http import LoopbackPages, Page
 from walconsole.process.service import notify, watchdog_s
 
@@ -97,6 +100,48 @@ def test_a_program_that_fails_is_said(script: str, why: str, tmp_path: Path) -> 
     assert raised.value.unsure is ("kill" in script), "how far it had come nobody knows"
     with pytest.raises(NoticeError, match="No such file"):
         tell(NotifySettings(command=(str(tmp_path / "none"),)), {})
+
+
+def test_what_a_program_leaves_running_is_not_waited_for_and_it_has_taken_it(tmp_path: Path) -> None:
+    """It holds the standard error that it was given: the notice was told again, each time a minute later."""
+    program, went = tmp_path / "tell", tmp_path / "went"
+    program.write_text(f"#!/bin/sh\ncat > /dev/null\n(sleep 20; :) &\necho $! > {went}\n")
+    program.chmod(0o700)
+    began = time.monotonic()
+    try:
+        tell(NotifySettings(command=(str(program),)), {})
+        assert time.monotonic() - began < 10
+    finally:
+        os.kill(int(went.read_text()), signal.SIGKILL)
+
+
+def test_a_program_that_does_not_end_is_ended_with_all_that_it_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a shell waits for would go on telling, and one more with each try."""
+    monkeypatch.setattr(program_module, "_LONGEST_RUN_S", 0.5)
+    program, went = tmp_path / "tell", tmp_path / "went"
+    program.write_text(f"#!/bin/sh\nsleep 30 &\necho $! > {went}\nwait\n")
+    program.chmod(0o700)
+    with pytest.raises(NoticeError, match=r"did not end within 0\.5 s") as raised:
+        tell(NotifySettings(command=(str(program),)), {})
+    assert raised.value.unsure
+    status = Path(f"/proc/{went.read_text().strip()}/status")
+    for _ in range(100):
+        if not status.exists() or "State:\tZ" in status.read_text():
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("what it began goes on")
+
+
+def test_a_program_that_says_much_and_reads_nothing_is_neither_held_up_nor_kept(tmp_path: Path) -> None:
+    program = tmp_path / "tell"
+    program.write_text("#!/bin/sh\nhead -c 3000000 /dev/zero | tr '\\0' x >&2\necho ' the end' >&2\nexit 3\n")
+    program.chmod(0o700)
+    with pytest.raises(NoticeError, match=r"ended with 3: x+ the end$") as raised:
+        tell(NotifySettings(command=(str(program),)), {})
+    assert len(raised.value.why) < 500
 
 
 @contextmanager
@@ -351,7 +396,7 @@ async def test_pages_are_served_on_this_machine() -> None:
         assert "404 Not Found" in await answer(pages.port, b"GET / HTTP/1.1\r\n\r\n")
         assert "405 Method Not Allowed" in await answer(pages.port, b"POST /metrics HTTP/1.1\r\n\r\n")
         assert await answer(pages.port, b"x" * 20_000 + b"\r\n\r\n") == ""
-        with pytest.raises(UsageError, match=r"(?i)address already in use"):
+        with pytest.raises(BusyError, match=r"(?i)address already in use"):
             async with LoopbackPages("127.0.0.1", pages.port, {}):
                 pass
 

@@ -3,21 +3,19 @@
 import json
 import smtplib
 import ssl
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from email.message import EmailMessage
 from typing import Protocol
 
 from walconsole.adapters.notify.http import post
+from walconsole.adapters.notify.program import run
 from walconsole.adapters.notify.secrets import secret
 from walconsole.adapters.trust import trusting
 from walconsole.domain.notices import words
 from walconsole.domain.notices.deciding import Notice
 from walconsole.domain.profile import NotifySettings, WebhookShape
-from walconsole.domain.redaction import safe
 from walconsole.errors import NoticeError
 
-_LONGEST_RUN_S = 60.0
 _SMTP_S = 30.0
 _SMTPS = 465
 """Where TLS comes first (RFC 8314); elsewhere STARTTLS is asked for."""
@@ -48,7 +46,7 @@ class CommandWay:
     def tell(self, notice: Notice, *, repeat: bool) -> None:
         """Its standard input is the notice's JSON; it takes it by ending with 0."""
         given = json.dumps(words.document(notice, repeat=repeat), ensure_ascii=True) + "\n"
-        _run("telling the command", self._command, given.encode())
+        run("telling the command", self._command, given.encode())
 
 
 class WebhookWay:
@@ -103,7 +101,7 @@ class MailWay:
             return
         sender = settings.mail_from or settings.mail_to[0]
         command = (settings.sendmail, "-i", "-f", sender, "--", *settings.mail_to)
-        _run("handing mail to sendmail", command, message.as_bytes())
+        run("handing mail to sendmail", command, message.as_bytes())
 
     def _message(self, notice: Notice, *, repeat: bool) -> EmailMessage:
         settings = self._settings
@@ -201,27 +199,3 @@ def _host_and_port(server: str) -> tuple[str, int]:
     if not colon or (":" in host and not host.startswith("[")):
         return server.strip("[]"), 587
     return host.strip("[]"), int(port)
-
-
-def _run(tried: str, command: Sequence[str], given: bytes) -> None:
-    """Run it here, with `given` on its standard input. Raises NoticeError unless it ends with 0."""
-    try:
-        done = subprocess.run(
-            command,
-            input=given,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=_LONGEST_RUN_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        why = f"{command[0]} did not end within {_LONGEST_RUN_S:g} s"
-        raise NoticeError(tried, why, unsure=True) from None
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise NoticeError(tried, f"{command[0]}: {why}") from None
-    if done.returncode != 0:
-        said = safe(done.stderr[-400:].decode("utf-8", "replace")).strip()
-        killed = done.returncode < 0  # how far it had come nobody knows
-        how = f"was ended by signal {-done.returncode}" if killed else f"ended with {done.returncode}"
-        raise NoticeError(tried, f"{command[0]} {how}: {said or 'it said nothing'}", unsure=killed)
