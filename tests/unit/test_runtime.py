@@ -186,6 +186,7 @@ async def _for_ever() -> None:
 @pytest.fixture
 def stop() -> Iterator[Stop]:
     before = {number: signal.getsignal(number) for number in (*_ENDING, signal.SIGALRM)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have begun them with nohup
     yield Stop()
     signal.setitimer(signal.ITIMER_REAL, 0)
     for number, handler in before.items():
@@ -203,6 +204,15 @@ async def test_a_signal_asks_to_end(number: signal.Signals, stop: Stop) -> None:
     async with asyncio.timeout(2):
         await stop.requested.wait()
     assert stop.exit_code == 128 + number
+
+
+async def test_what_was_begun_with_nohup_outlives_its_terminal(stop: Stop) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    stop.install()
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert not stop.noted
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert stop.exit_code == 143
 
 
 async def test_the_first_signal_counts(stop: Stop) -> None:

@@ -35,9 +35,14 @@ class Stop:
         return 128 + (self.number or 0)
 
     def install(self) -> None:
-        """From now on INT, TERM and HUP ask the program to end."""
+        """From now on INT, TERM and HUP ask the program to end.
+
+        HUP stays ignored where it is (nohup): what was begun so is to outlive its terminal. A console that
+        loses its terminal ends all the same, by what it reads there.
+        """
         for number in ENDING_SIGNALS:
-            signal.signal(number, self._on_signal)
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
         signal.signal(signal.SIGALRM, self._give_up)
 
     def attach(self, loop: asyncio.AbstractEventLoop, last_resort: Callable[[], None]) -> None:
