@@ -1,7 +1,9 @@
 """Incidents over all clusters: listed, told as a document, reported later by what the screens showed then."""
 
 import json
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,18 @@ def test_without_screens_it_is_what_is_remembered(environment: Mapping[str, str]
     assert "archiving FAILS" in text
     assert "Nothing of the screens of that time is kept any more" in text
     assert "\x1b" not in text
+
+
+def test_where_the_screens_cannot_be_read_it_is_what_is_remembered(environment: Mapping[str, str]) -> None:
+    """A history that a newer walconsole wrote, or that is held: there was no report at all."""
+    history = HistoryFile(environment)
+    history.keep_screens("shithub", 1, [])
+    with closing(sqlite3.connect(history.path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    text = "\n".join(reported(environment, KEY))
+    assert "archiving FAILS" in text
+    assert "cannot be read (reading the past in" in text
+    assert "a newer walconsole wrote it (version 99" in text
 
 
 def test_one_that_is_not_there_is_an_error(environment: Mapping[str, str]) -> None:

@@ -71,11 +71,17 @@ def incident_list_document(found: Sequence[Remembered], problems: Sequence[str],
     }
 
 
-def remembered_lines(each: Remembered) -> Iterator[str]:
-    """The Markdown of what is remembered of it, where nothing else is kept of that time."""
+def remembered_lines(each: Remembered, problem: str = "") -> Iterator[str]:
+    """The Markdown of what is remembered of it, where nothing else is kept of that time.
+
+    `problem`: why what is kept cannot be read.
+    """
     yield f"# WAL archiving of {safe(each.cluster)}: an incident"
     yield ""
     for line in told(each.log, each.incident, lambda at: iso(at) or ""):
         yield f"- {safe(line)}"
     yield ""
-    yield "Nothing of the screens of that time is kept any more: this is what was remembered of it."
+    why = "Nothing of the screens of that time is kept any more"
+    if problem:
+        why = f"What is kept of the screens of that time cannot be read ({safe(problem)})"
+    yield f"{why}: this is what was remembered of it."

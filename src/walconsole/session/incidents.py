@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from walconsole.domain.failures import diagnose
-from walconsole.errors import UsageError
+from walconsole.errors import RegisterError, UsageError
 from walconsole.operator_files.history_file import HistoryFile
 from walconsole.operator_files.incident_file import every_log
 from walconsole.process.clock import SystemClock
@@ -56,7 +56,11 @@ def reported(environment: Mapping[str, str], key: str) -> Iterator[str]:
 def _report(environment: Mapping[str, str], each: Remembered) -> Iterator[str]:
     incident = each.incident
     past = KeptPast(HistoryFile(environment), each.cluster)
-    screen = asyncio.run(past.screen(incident.bad_at))
+    try:
+        screen = asyncio.run(past.screen(incident.bad_at))
+    except RegisterError as error:  # what is remembered is told all the same
+        yield from remembered_lines(each, error.line())
+        return
     if screen is None or not incident.opened_at - _NEAR_S <= screen.at <= incident.bad_at:
         yield from remembered_lines(each)
         return
