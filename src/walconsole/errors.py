@@ -29,6 +29,12 @@ class UsageError(WalconsoleError):
     exit_code = 2
 
 
+class BusyError(UsageError):
+    """What it takes is held by another process: once that has ended the same command will do."""
+
+    exit_code = 14
+
+
 class ConfigError(WalconsoleError):
     """A profile, theme or configuration file is wrong; `why` begins with `FILE:LINE:`."""
 
@@ -197,6 +203,7 @@ EXIT_CODES: dict[int, str] = {
     RefusedError.exit_code: "a gate was not answered with yes, nothing was changed after it",
     TemporaryKeyError.exit_code: "a key that was asked for may still be alive (the message names it)",
     NoticeError.exit_code: "a way by which `walconsole watch` tells failed its test",
+    BusyError.exit_code: "another process has what `walconsole watch` takes; a service is begun again",
 }
 """What the program's exit status means, where no signal ended it."""
 

@@ -271,6 +271,30 @@ def test_each_way_takes_them_in_their_order_and_none_waits_for_another() -> None
     assert kept.outbox == ()
 
 
+def test_what_an_earlier_watcher_left_is_taken_up_though_it_is_found_later() -> None:
+    """Its incident would never have been ended: who was told of it was never told that it is well."""
+    old = Standing(
+        told=Level.CRITICAL, level=Level.CRITICAL, quiet_s=50, since=5, incident="db-7-x", said=1, incidents=7
+    )
+    before = Kept(old, outbox.posted(Kept(), numbered(1), ["mail"]).outbox, left_out=2)
+    own = Kept(
+        Standing(level=Level.OK, quiet_s=30),
+        outbox.posted(Kept(), numbered(2), ["mail"]).outbox,
+        9.0,
+        left_out=1,
+    )
+    found = outbox.taken_up(before, own)
+    assert [one.notice.id for one in found.outbox] == ["n1", "n2"]
+    assert (found.left_out, found.began_at) == (3, 9.0)
+    assert found.standing == replace(old, level=Level.OK, quiet_s=80)
+    after, notice = decide(found.standing, Seen(100, 60, Level.OK, "well"), Rules(well_after_s=60), "db")
+    assert (notice.kind, notice.incident) == (NoticeKind.WELL, "db-7-x")  # type: ignore[union-attr]
+    assert after.told is Level.OK
+    told = Kept(Standing(told=Level.WARNING, incident="db-1-y", said=1, incidents=1))
+    assert outbox.taken_up(before, told).standing == replace(told.standing, incidents=8), "both told: its own"
+    assert outbox.taken_up(Kept(), told).standing == told.standing
+
+
 def test_a_way_that_is_no_more_keeps_nothing() -> None:
     kept = outbox.posted(Kept(), numbered(1), ["mail", "webhook"])
     assert outbox.by_ways(kept, ["webhook"]).outbox[0].ways == ("webhook",)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
@@ -13,17 +14,19 @@ import pytest
 
 from tests.data.facts import NOW, archiver, healthy
 from tests.unit.test_diagnosis_evidence import FAILED
+from tests.unit.test_notices import numbered
 from tests.unit.test_profile_json import a_profile
 from tests.unit.test_watcher_seen import Clock
 from walconsole.cli import main
 from walconsole.cli.arguments import parse
 from walconsole.domain.facts.observed import HostKeyQuestion
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.notices import outbox
 from walconsole.domain.notices.deciding import Rules
 from walconsole.domain.notices.outbox import Kept
 from walconsole.domain.profile import NotifySettings
 from walconsole.domain.standing.model import Diagnosis, Level, Verdict
-from walconsole.errors import RefusedError, SshError, UsageError
+from walconsole.errors import BusyError, RefusedError, RegisterError, SshError, UsageError
 from walconsole.operator_files.history_file import HistoryFile
 from walconsole.operator_files.incident_file import SessionIncidents
 from walconsole.ports import Observer
@@ -232,6 +235,84 @@ async def test_an_observation_that_ends_is_told_and_begun_again(monkeypatch: pyt
     assert said[2].level is Level.OK
 
 
+async def test_a_heartbeat_that_cannot_be_noted_ends_no_watch(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file system that an error makes one to read ended it: nobody was told any more."""
+    clock, beats = Clock(), 0
+
+    def beat() -> None:
+        nonlocal beats
+        beats += 1
+        if beats in (1, 2, 4):
+            raise RegisterError("noting that it lives", "Read-only file system")
+
+    async def soon(_seconds: float) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+
+    watcher = a_watcher(clock)
+    watcher._beat = beat
+    monkeypatch.setattr(watching.asyncio, "sleep", soon)  # type: ignore[attr-defined]
+    looking = asyncio.create_task(watcher._look_again_and_again())
+    async with asyncio.timeout(5):
+        while beats < 5:
+            await soon(0)
+    assert not looking.done()
+    looking.cancel()
+    await asyncio.wait([looking])
+    assert caplog.text.count("Read-only file system") == 2, "once, until it was noted again"
+
+
+async def test_a_ping_that_has_a_bug_ends_no_watch(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A keyring's own error is none of ours: the task ended by it, and with it the watcher."""
+    pinged: list[str] = []
+
+    def ping(signal: str, _said: str) -> None:
+        pinged.append(signal)
+        raise KeyError("no collection")
+
+    watcher = a_watcher(Clock())
+    watcher.looked = watching.Looked(healthy(), Diagnosis(Verdict(Level.OK, "so"), (), ()), NOW)
+    pinging = asyncio.create_task(watching.Pings(watcher, ping, 0.001).run())
+    async with asyncio.timeout(5):
+        while len(pinged) < 3:  # noqa: ASYNC110  # nothing tells of it
+            await asyncio.sleep(0.002)
+    assert not pinging.done()
+    pinging.cancel()
+    await asyncio.wait([pinging])
+    assert pinged[:3] == ["start", "", ""]
+    assert "no collection" in caplog.text
+
+
+async def test_ten_receivers_that_hang_delay_no_look_and_no_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All profiles may have the same receiver: six of asyncio's threads were all that there were."""
+    go = threading.Event()
+
+    class Hangs(Heard):
+        def tell(self, notice: object, *, repeat: bool) -> None:
+            go.wait(20)
+
+    watchers = [a_watcher(Clock(), name=f"db{number}") for number in range(10)]
+    for watcher in watchers:
+        watcher.telling._ways = {"heard": Hangs()}
+        await watcher.telling.change(lambda kept: outbox.posted(kept, numbered(1), ["heard"]))
+    tellings = [asyncio.create_task(watcher.telling.run()) for watcher in watchers]
+    async with asyncio.timeout(10):
+        while not all(one.telling.kept.outbox[0].begun for one in watchers):  # noqa: ASYNC110  # nor here
+            await asyncio.sleep(0.01)
+        for watcher in watchers:
+            watcher._screen.publish(healthy())
+            await watcher.look()
+            assert watcher.looked is not None
+            await watcher.telling.change(lambda kept: replace(kept, looked_at=NOW))
+    go.set()
+    for task in tellings:
+        task.cancel()
+    await asyncio.wait(tellings)
+
+
 async def test_a_question_is_refused_and_kept_once_however_often_it_is_asked() -> None:
     watcher = a_watcher(Clock())
     for _ in range(1000):
@@ -305,6 +386,8 @@ def test_the_unit_is_one_that_systemd_takes(system: bool, tmp_path: Path) -> Non
     assert {"Type=notify", "WatchdogSec=180", "NoNewPrivileges=yes", "RestartPreventExitStatus=2 3"} <= set(
         lines
     )
+    not_again = next(line for line in lines if line.startswith("RestartPreventExitStatus="))
+    assert str(BusyError.exit_code) not in not_again.partition("=")[2].split(), "what is held is free one day"
     unit = tmp_path / UNIT
     unit.write_text("\n".join(line for line in lines if not line.startswith("Documentation")) + "\n")
     verify = shutil.which("systemd-analyze")

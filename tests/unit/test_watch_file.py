@@ -1,19 +1,24 @@
 """What a watcher keeps: whole whatever ends it, in its place whatever the disk has left, one holder's."""
 
+import errno
 import os
 import resource
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.servers.fixtures import or_skip
+from tests.servers.full_disk import small_disk
 from tests.unit.test_notices import numbered
 from walconsole.domain.facts.evidence import WatcherFacts
 from walconsole.domain.notices import outbox
 from walconsole.domain.notices.outbox import Kept
-from walconsole.errors import RegisterError, UsageError
+from walconsole.errors import BusyError, RegisterError
 from walconsole.operator_files import watch_file
 from walconsole.operator_files.watch_file import HALF_BYTES, WatchFile, watcher_of
 
@@ -122,7 +127,7 @@ def test_only_one_watches(environment: dict[str, str], monkeypatch: pytest.Monke
     monkeypatch.setattr(watch_file, "LOCK_PATIENCE_S", 0.0)
     with (
         held(environment),
-        pytest.raises(UsageError, match="another watcher of it runs on this machine"),
+        pytest.raises(BusyError, match="another watcher of it runs on this machine"),
         held(environment),
     ):
         pass
@@ -156,3 +161,107 @@ def test_a_link_in_its_place_is_not_followed(environment: dict[str, str], tmp_pa
     with pytest.raises(RegisterError, match="opening"), held(environment):
         pass
     assert (tmp_path / "theirs").read_text() == "kept"
+
+
+@pytest.fixture
+def disk(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[[str], None]]:
+    """The state lies on a disk of its own, which can be mounted anew: `ro`, `rw`."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    environment["XDG_STATE_HOME"] = str(folder)
+
+    def mount(how: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
+
+    with or_skip(lambda: small_disk(folder, 4096)):
+        yield mount
+
+
+@pytest.mark.server
+@pytest.mark.root("a disk of a test's own is mounted")
+def test_on_a_disk_that_is_only_read_what_was_told_is_known_and_no_other_watches(
+    environment: dict[str, str], disk: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a file system is that an error has made so: the watcher that starts anew told all a second time."""
+    monkeypatch.setattr(watch_file, "LOCK_PATIENCE_S", 0.0)
+    with held(environment) as (file, _):
+        file.write(ONE)
+    disk("ro")
+    with held(environment) as (file, kept):
+        assert kept == ONE
+        with pytest.raises(RegisterError, match=r"writing what is watched in .*: Read-only file system"):
+            file.write(TWO)
+        file.beat()
+        with pytest.raises(BusyError), held(environment):
+            pass
+        assert watcher_of("db", environment).alive
+        disk("rw")
+        file.write(TWO)
+        with pytest.raises(BusyError), held(environment):
+            pass
+    with held(environment) as (_, kept):
+        assert kept == TWO
+
+
+@pytest.mark.server
+@pytest.mark.root("a disk of a test's own is mounted")
+def test_on_a_disk_that_is_only_read_and_has_none_that_is_said(
+    environment: dict[str, str], disk: Callable[[str], None]
+) -> None:
+    disk("ro")
+    with pytest.raises(RegisterError, match=r"opening what is watched in .*: Read-only file system"):
+        WatchFile("db", environment).hold()
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["the file", "its folder"])
+def test_one_that_is_taken_away_meanwhile_is_made_anew(
+    whole: bool, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_file, "LOCK_PATIENCE_S", 0.0)
+    with held(environment) as (file, _):
+        file.write(ONE)
+        shutil.rmtree(file.path.parent) if whole else file.path.unlink()
+        assert watcher_of("db", environment) == WatcherFacts(), "nobody finds it by its name"
+        file.write(TWO)
+        assert watcher_of("db", environment).alive
+        with pytest.raises(BusyError), held(environment):
+            pass
+    with held(environment) as (_, kept):
+        assert kept == TWO
+
+
+def test_of_one_that_is_taken_away_another_watcher_may_have_the_place(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_file, "LOCK_PATIENCE_S", 0.0)
+    with held(environment) as (file, _):
+        file.write(ONE)
+        file.path.unlink()
+        with held(environment) as (other, _):
+            other.write(ONE)
+            with pytest.raises(RegisterError, match="another watcher of it runs on this machine"):
+                file.write(TWO)
+        file.write(TWO)  # it has ended
+    with held(environment) as (_, kept):
+        assert kept == TWO
+
+
+def failing(number: int) -> Callable[..., None]:
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fails
+
+
+def test_what_cannot_be_noted_or_read_is_said(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system that an error has made one to read; a disk that cannot read a part of itself."""
+    with held(environment) as (file, _):
+        file.write(ONE)
+        monkeypatch.setattr(watch_file.os, "utime", failing(errno.EROFS))  # type: ignore[attr-defined]
+        with pytest.raises(RegisterError, match=r"noting that it lives .*Read-only file system"):
+            file.beat()
+    monkeypatch.setattr(watch_file.os, "pread", failing(errno.EIO))  # type: ignore[attr-defined]
+    with pytest.raises(RegisterError, match=r"reading what is watched in .*Input/output error"):
+        WatchFile("db", environment).hold()

@@ -5,20 +5,24 @@ is full later takes nothing away, and a write that was cut leaves the other half
 lock (flock) for as long as it lives, and its time of modification is the watcher's heartbeat.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from walconsole.domain.facts.evidence import WatcherFacts
 from walconsole.domain.notices.outbox import Kept, document_of, kept_of
-from walconsole.errors import RegisterError, UsageError
+from walconsole.errors import BusyError, RegisterError
 from walconsole.operator_files.places import WATCH, file_name_of, places
 from walconsole.operator_files.private import (
+    check_private,
     keep_aside,
     locked_within,
     make_private,
@@ -30,6 +34,7 @@ HALF_BYTES = 128 * 1024
 LOCK_PATIENCE_S = 2.0
 _MAGIC = "walconsole-watch-1"
 _MOST_KEPT_ASIDE = 5
+_ONLY_TO_READ = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 def path_of(profile: str, environment: Mapping[str, str]) -> Path:
@@ -44,43 +49,90 @@ class WatchFile:
         self.path = path_of(profile, environment)
         self._profile = profile
         self._handle: int | None = None
+        self._only_to_read = ""
         self._number = 0
 
     def hold(self) -> Kept:
-        """Lock and read it; it is made if need be. Raises RegisterError, UsageError where another watches."""
+        """Lock and read it; it is made if need be. Raises RegisterError, BusyError where another watches.
+
+        Where it is there and nothing can be written it is read all the same: what was told is known then,
+        and it is `write` that fails.
+        """
         try:
-            make_private(self.path.parent)
-            self._handle = open_in_place(self.path)
-            self._lock(self._handle)
-            _reserve(self._handle)
-            sync_folder(self.path.parent)
+            handle = self._open()
         except OSError as error:
             self.close()
             self._deny("opening", error.strerror or str(error))
         try:
-            self._number, kept = _newest(self._handle)
+            self._number, kept = _newest(handle)
+        except OSError as error:
+            self.close()
+            self._deny("reading", error.strerror or str(error))
         except ValueError as error:
             return self._anew(str(error))
         return kept
 
+    def _open(self) -> int:
+        """Opened and locked. Raises OSError, BusyError."""
+        try:
+            make_private(self.path.parent)
+            self._handle = handle = open_in_place(self.path)
+            self._only_to_read = ""
+            self._lock(handle)
+            _reserve(handle)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            self.close()
+            if error.errno not in _ONLY_TO_READ:
+                raise
+            self._handle = handle = _open_to_read(self.path, error)
+            self._only_to_read = error.strerror or str(error)
+            self._lock(handle)
+        return handle
+
     def write(self, kept: Kept) -> None:
-        """On the disk when this returns. Raises RegisterError; what was written last is as it was then."""
-        if self._handle is None:
-            self._deny("writing", "it is not held")
+        """On the disk when this returns. Raises RegisterError; what was written last is as it was then.
+
+        One that was taken away meanwhile is made anew: whoever looks for the watcher finds that by its name.
+        """
+        handle = self._held_to_write()
         text = _fitting(kept)
         number = self._number + 1
         head = f"{_MAGIC} {number} {len(text)} {hashlib.sha256(text).hexdigest()}\n".encode()
         try:
-            _write_all(self._handle, head + text, (number % 2) * HALF_BYTES)
-            os.fdatasync(self._handle)
+            _write_all(handle, head + text, (number % 2) * HALF_BYTES)
+            os.fdatasync(handle)
         except OSError as error:
             self._deny("writing", error.strerror or str(error))
         self._number = number
 
+    def _held_to_write(self) -> int:
+        """Raises RegisterError; where it can still be read it is held all the same."""
+        if self._handle is None or self._only_to_read or not self._is_there(self._handle):
+            self.close()
+            try:
+                self.hold()
+            except BusyError as error:
+                self._deny("writing", error.why)
+        if self._handle is None or self._only_to_read:
+            self._deny("writing", self._only_to_read)
+        return self._handle
+
+    def _is_there(self, handle: int) -> bool:
+        """Whether it is this file that has its name."""
+        with suppress(OSError):
+            return os.path.samestat(os.fstat(handle), os.lstat(self.path))
+        return False
+
     def beat(self) -> None:
-        """The watcher lives. Takes no room on the disk."""
-        if self._handle is not None:
-            os.utime(self._handle)
+        """The watcher lives. Takes no room on the disk. Raises RegisterError where it cannot be noted."""
+        handle = self._handle  # a write in its thread may let go of it meanwhile
+        if handle is None or self._only_to_read:
+            return
+        try:
+            os.utime(handle)
+        except OSError as error:
+            self._deny("noting that it lives", error.strerror or str(error))
 
     def close(self) -> None:
         """Let go of it."""
@@ -93,7 +145,7 @@ class WatchFile:
         if not locked_within(handle, LOCK_PATIENCE_S):
             self.close()
             why = "another watcher of it runs on this machine"
-            raise UsageError(f"watching {self._profile}", why, "end that one first")
+            raise BusyError(f"watching {self._profile}", why, "end that one first")
 
     def _anew(self, why: str) -> Kept:
         """An empty one, where what is there cannot be read; that is kept aside."""
@@ -136,6 +188,20 @@ def _is_held(handle: int) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def _open_to_read(path: Path, why_not: OSError) -> int:
+    """Raises OSError: why it cannot be written where it cannot be read either, or is not ours."""
+    try:
+        check_private(path.parent)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        raise why_not from None
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        os.close(handle)
+        raise why_not
+    return handle
 
 
 def _reserve(handle: int) -> None:

@@ -1,10 +1,11 @@
 """A few pages over HTTP on this machine alone: a connection has one GET, a short head and a few seconds."""
 
 import asyncio
+import errno
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
-from walconsole.errors import UsageError
+from walconsole.errors import BusyError, UsageError
 
 LONGEST_HEAD = 8192
 _PATIENCE_S = 5.0
@@ -23,13 +24,14 @@ class LoopbackPages:
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> "LoopbackPages":
-        """Raises UsageError where the port cannot be had."""
+        """Raises BusyError where another process has the port, UsageError where it cannot be had."""
         try:
             self._server = await asyncio.start_server(self._serve, self._host, self.port, limit=LONGEST_HEAD)
         except OSError as error:
             why = error.strerror or str(error)
             remedy = "choose another with --listen, or `--listen none`"
-            raise UsageError(f"listening on {self._host} port {self.port}", why, remedy) from None
+            kind = BusyError if error.errno == errno.EADDRINUSE else UsageError
+            raise kind(f"listening on {self._host} port {self.port}", why, remedy) from None
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

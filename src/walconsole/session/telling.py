@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from walconsole.domain.notices import outbox
 from walconsole.domain.notices.deciding import Notice
 from walconsole.domain.notices.outbox import Kept
-from walconsole.errors import NoticeError, RegisterError
+from walconsole.errors import BusyError, NoticeError, RegisterError
 from walconsole.ports import Clock
+from walconsole.process.threads import Threads
 
 T = TypeVar("T")
 
@@ -19,6 +19,12 @@ _log = logging.getLogger(__name__)
 ENDING_S = 20.0
 """So long a try that is under way may still end, and be noted, when the watcher is asked to end: systemd
 waits 90 seconds for that. One whose end is not seen is made again, and may tell twice."""
+
+
+TELLERS = Threads("telling", 48)
+"""Each is held for a minute and a half by a receiver that hangs, which may be that of all profiles."""
+KEEPERS = Threads("keeping", 2)
+"""What was decided is on the disk in time, whatever hangs elsewhere."""
 
 
 class Way(Protocol):
@@ -31,7 +37,7 @@ class Way(Protocol):
 
 
 class Shelf(Protocol):
-    """Where it is kept. Both block, and raise RegisterError; `hold` UsageError where another holds it."""
+    """Where it is kept. Both block, and raise RegisterError; `hold` BusyError where another holds it."""
 
     def hold(self) -> Kept: ...
 
@@ -66,9 +72,9 @@ class Telling:
         return tuple(name for name, failures in self._failures.items() if failures)
 
     async def open(self) -> None:
-        """Read what was kept. Raises UsageError where another watcher runs."""
+        """Read what was kept. Raises BusyError where another watcher runs."""
         try:
-            self.kept = outbox.by_ways(await asyncio.to_thread(self._shelf.hold), self.ways)
+            self.kept = outbox.by_ways(await KEEPERS.run(self._shelf.hold), self.ways)
             self._held = True
         except RegisterError as error:
             self._cannot_write(error)
@@ -85,19 +91,19 @@ class Telling:
             try:
                 if not self._held:
                     await self._hold_at_last()
-                await asyncio.to_thread(self._shelf.write, self.kept)
-            except RegisterError as error:
+                await KEEPERS.run(self._shelf.write, self.kept)
+            except (RegisterError, BusyError) as error:
                 self._cannot_write(error)
             else:
                 self.problem, self._unwritten = "", False
 
     async def _hold_at_last(self) -> None:
         """What could not be opened when it began: what an earlier watcher left there is still to be told."""
-        before = outbox.by_ways(await asyncio.to_thread(self._shelf.hold), self.ways)
+        before = outbox.by_ways(await KEEPERS.run(self._shelf.hold), self.ways)
         self._held = True
-        self.kept = replace(self.kept, outbox=(*before.outbox, *self.kept.outbox))
+        self.kept = outbox.taken_up(before, self.kept)
 
-    def _cannot_write(self, error: RegisterError) -> None:
+    def _cannot_write(self, error: RegisterError | BusyError) -> None:
         if not self.problem:
             _log.error("%s", error.line())
         self.problem, self._unwritten = error.line(), True
@@ -129,7 +135,7 @@ class Telling:
         notice = due.notice
         await self.change(lambda kept: outbox.begun(kept, notice.id, name))
         try:
-            await asyncio.to_thread(self._ways[name].tell, notice, repeat=name in due.begun)
+            await TELLERS.run(self._ways[name].tell, notice, repeat=name in due.begun)
         except NoticeError as error:
             self._failures[name] += 1
             _log.warning("notice %s: %s", notice.id, error.line())

@@ -87,6 +87,7 @@ async def _run(sessions: Sequence[Session], wish: WatchWish, stop: Stop) -> int:
             pages = await serving.enter_async_context(LoopbackPages(*wish.listen, _pages(watchers)))
             say(f"serving /metrics and /healthz on {wish.listen[0]} port {pages.port}")
         for watcher in watchers:
+            await watcher.begin()
             ways = ", ".join(watcher.telling.ways) or "nobody: its profile has no [notify]"
             say(f"watching {watcher.name}; who is told: {ways}")
             if watcher.telling.problem:

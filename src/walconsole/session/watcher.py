@@ -18,13 +18,14 @@ from walconsole.domain.records import record
 from walconsole.domain.standing.model import Diagnosis, Level, Verdict
 from walconsole.domain.standing.worsening import is_begun
 from walconsole.domain.units import whole_duration_text
-from walconsole.errors import NoticeError, WalconsoleError
+from walconsole.errors import NoticeError, RegisterError, WalconsoleError
 from walconsole.ports import Clock, Observer
 from walconsole.process.clock import asleep_s
+from walconsole.process.threads import Threads
 from walconsole.session.history_keeper import HistoryKeeper
 from walconsole.session.incident_memory import IncidentMemory
 from walconsole.session.one_look import NobodyThere
-from walconsole.session.telling import Telling
+from walconsole.session.telling import TELLERS, Telling
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ HUNG_AFTER_S = 120.0
 """A look that is older than this says that the watcher hangs."""
 SET_S = 1.0
 """A wall clock that went so differently from the other one between two looks was set."""
+LOOKERS = Threads("looking", 2)
 _WRITE_EVERY_S = 60.0
 """So often what changes with every look is written. A decision is written at once."""
 
@@ -124,6 +126,7 @@ class Watcher:
         self._screen = WatchScreen(clock)
         self._observer: Observer | None = None
         self._ended = ""
+        self._unheard = False
         self._last: tuple[float, float, float] | None = None
         self._looked_on = self._written = self._retried = clock.monotonic()
 
@@ -137,10 +140,13 @@ class Watcher:
         """Questions that nobody could answer."""
         return tuple(self._screen.refused)
 
-    async def run(self) -> None:
-        """Observe, look, tell. Raises nothing but what ends the program."""
+    async def begin(self) -> None:
+        """What was kept is taken up: others see from now on that it watches."""
         now = self._clock.now()
         await self.telling.change(lambda kept: replace(kept, began_at=now, stopped_at=None))
+
+    async def run(self) -> None:
+        """Observe, look, tell. Raises nothing but what ends the program."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._observe(), name=f"observation of {self.name}")
             tasks.create_task(self._look_again_and_again(), name=f"looks at {self.name}")
@@ -181,13 +187,24 @@ class Watcher:
                 _log.exception("look at %s", self.name)
                 continue
             self._looked_on = self._clock.monotonic()
+            self._live()
+
+    def _live(self) -> None:
+        """Say so to who looks for it. A file system that became one to read ends no watch."""
+        try:
             self._beat()
+        except RegisterError as error:
+            if not self._unheard:
+                _log.warning("%s", error.line())
+            self._unheard = True
+        else:
+            self._unheard = False
 
     async def look(self) -> None:
         """One look at what is known now, what follows from it, and that on the disk."""
         now, on = self._clock.now(), self._clock.monotonic()
         snapshot = self._screen.snapshot or Snapshot(self.name, now, now)
-        diagnosis = await asyncio.to_thread(diagnose, snapshot, now)
+        diagnosis = await LOOKERS.run(diagnose, snapshot, now)
         silent_s = self._screen.silent_s
         believed = not (self._ended or silent_s > SILENT_AFTER_S)
         if not believed:
@@ -263,6 +280,8 @@ class Pings:
 
     async def _try(self, signal: str, said: str) -> None:
         try:
-            await asyncio.to_thread(self._ping, signal, said)
+            await TELLERS.run(self._ping, signal, said)
         except NoticeError as error:
             _log.warning("%s", error.line())
+        except Exception:  # noqa: BLE001  # a keyring's bug, say, must not end the watch
+            _log.exception("pinging for %s", self._watcher.name)

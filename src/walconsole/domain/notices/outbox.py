@@ -10,6 +10,7 @@ from dataclasses import field, replace
 from walconsole.domain.incidents.written import plain, record_of
 from walconsole.domain.notices.deciding import Notice, NoticeKind, Standing
 from walconsole.domain.records import record
+from walconsole.domain.standing.model import Level
 
 MOST_NOTICES = 40
 """Beyond it reminders are left out first, then the oldest: who was unreachable for weeks is told the rest."""
@@ -54,6 +55,21 @@ def posted(kept: Kept, notice: Notice, ways: Sequence[str]) -> Kept:
         outbox = tuple(one for one in outbox if one is not still)
         kept = replace(kept, left_out=kept.left_out + 1)
     return replace(kept, outbox=outbox)
+
+
+def taken_up(before: Kept, now: Kept) -> Kept:
+    """What an earlier watcher left, found only after this one had begun without it.
+
+    What that one told and this one did not see goes on: its incident is to be ended by the one that is told
+    of it. Where both have told, each has an incident of its own, and this one's is the one that goes on.
+    """
+    mine, theirs = now.standing, before.standing
+    standing = replace(mine, incidents=mine.incidents + theirs.incidents)
+    if theirs.told is not Level.OK and mine.told is Level.OK:
+        quiet_s = theirs.quiet_s + mine.quiet_s
+        standing = replace(theirs, level=mine.level, quiet_s=quiet_s, incidents=standing.incidents)
+    left_out, outbox = before.left_out + now.left_out, (*before.outbox, *now.outbox)
+    return replace(now, standing=standing, outbox=outbox, left_out=left_out)
 
 
 def by_ways(kept: Kept, ways: Sequence[str]) -> Kept:
