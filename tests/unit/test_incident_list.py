@@ -19,9 +19,10 @@ from walconsole.domain.kept.screens import linked
 from walconsole.domain.standing.model import Level
 from walconsole.errors import UsageError
 from walconsole.operator_files.history_file import HistoryFile
-from walconsole.operator_files.private import make_private, write_new
+from walconsole.operator_files.incident_file import IncidentFile
+from walconsole.operator_files.private import make_private, replace_text, write_new
 from walconsole.report.incident_list import incident_line, newest_first
-from walconsole.session.incidents import listed, reported
+from walconsole.session.incidents import listed, named, reported
 
 CAUSE = Cause("k", "key-403", "critical", "the key is refused\x1b[2J", NOW - 900, NOW - 300)
 CLOSED = Incident(
@@ -48,7 +49,7 @@ def environment(tmp_path: Path) -> Mapping[str, str]:
     for name, log in (("shithub", LOG), ("wiki", IncidentLog(open=other))):
         write_new(folder / f"{name}.json", json.dumps(document_of(log)))
     write_new(folder / "odd.json", "[]")
-    return {"XDG_STATE_HOME": str(tmp_path)}
+    return {"XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path)}
 
 
 def test_all_are_listed_the_newest_first(environment: Mapping[str, str]) -> None:
@@ -99,6 +100,30 @@ def test_where_the_screens_cannot_be_read_it_is_what_is_remembered(environment: 
     assert "archiving FAILS" in text
     assert "cannot be read (reading the past in" in text
     assert "a newer walconsole wrote it (version 99" in text
+
+
+@pytest.mark.parametrize("known_by", ["the configuration", "the history"])
+def test_one_whose_file_is_called_by_a_digest_has_its_name_and_its_screens(
+    known_by: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    """A profile with a capital, as [profiles.Prod]: a list of digests, and reports without their screens."""
+    environment = {**environment, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    IncidentFile("Prod", environment).note((), NOW)
+    replace_text(
+        IncidentFile("Prod", environment).path, json.dumps(document_of(IncidentLog(closed=(CLOSED,))))
+    )
+    history = HistoryFile(environment)
+    if known_by == "the history":
+        history.keep_screens("Prod", 1, linked(frames_of(past_screens([(NOW - 400, failing())]))))
+        (line,) = [each for each in listed(environment, as_json=False) if each.startswith("Prod/")]
+        key = line.split()[0]
+        assert "By walconsole at 2026-09-21T14:06:40" in "\n".join(reported(environment, key))
+    else:
+        make_private(tmp_path / "config" / "walconsole")
+        write_new(tmp_path / "config" / "walconsole" / "config.toml", '[profiles.Prod]\nhost = "db"\n')
+        assert "Prod/2026-09-21T13:58:20Z" in [key for key, _ in named(environment)]
+        (tmp_path / "config" / "walconsole" / "config.toml").write_text("odd")
+        assert any(key.endswith("/2026-09-21T13:58:20Z") for key, _ in named(environment))
 
 
 def test_one_that_is_not_there_is_an_error(environment: Mapping[str, str]) -> None:

@@ -161,6 +161,17 @@ class HistoryFile:
         with self._read() as database:
             return history_rows.beside(database, clusters, at, step)
 
+    def clusters(self) -> list[str]:
+        """The names under which anything is kept that a screen or the list showed."""
+        if not self.path.exists():
+            return []
+        with self._read() as database:
+            rows = database.execute(
+                "SELECT cluster FROM tidied UNION SELECT DISTINCT cluster FROM list_rows"
+                " UNION SELECT DISTINCT cluster FROM fresh_screens ORDER BY 1"
+            ).fetchall()
+        return [str(cluster) for (cluster,) in rows]
+
     def tidy(self, cluster: str, now: float) -> None:
         """Pack the hours that are over, thin what is older, and take away what is too old or too much.
 
