@@ -6,13 +6,25 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.data.facts import NOW
+from tests.data.recoveries import RECOVERIES
+from tests.data.snapshots import STATES
+from tests.unit.test_drill_standing import ago, failed
+from tests.unit.test_drill_standing import snapshot as with_drills
+from tests.unit.test_watch import a_watcher
+from tests.unit.test_watcher_seen import Clock
+from walconsole.domain.failures import diagnose
+from walconsole.domain.recovery.drill_result import Outcome
 from walconsole.report.lines import PREFIX
+from walconsole.session.watch import exposition
+from walconsole.session.watcher import Looked
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "monitoring"
@@ -32,6 +44,24 @@ def told() -> set[str]:
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
+
+
+@cache
+def served() -> dict[str, frozenset[str]]:
+    """The labels of each metric that a watcher of several serves, by the metric's whole name."""
+    watchers = []
+    drilled = with_drills(ago(9.0), failed(Outcome.FAILED, "query"))
+    for number, state in enumerate((*STATES.values(), *RECOVERIES.values(), lambda: drilled)):
+        watcher, snapshot = a_watcher(Clock(), name=f"db{number}"), state()
+        watcher.looked = Looked(snapshot, diagnose(snapshot, NOW), NOW)
+        watchers.append(watcher)
+    found: dict[str, frozenset[str]] = {}
+    for line in exposition(watchers):
+        if not line.startswith("#"):
+            name, _, rest = line.partition("{")
+            labels = frozenset(re.findall(r'([a-z_]+)="(?:[^"\\\\]|\\\\.)*"', rest))
+            assert found.setdefault(name, labels) == labels, line
+    return found
 
 
 def expressions() -> Iterator[tuple[str, str]]:
@@ -61,6 +91,31 @@ def test_every_expression_is_closed_and_calls_what_there_is(where: str, expressi
     for opened, closed in ("()", "[]", "{}"):
         assert bare.count(opened) == bare.count(closed), where
     assert set(re.findall(r"([a-z_]+)\(", bare)) <= _FUNCTIONS, where
+
+
+@pytest.mark.parametrize(("where", "expression"), expressions())
+def test_every_metric_is_served_with_the_labels_that_are_asked_for(where: str, expression: str) -> None:
+    names = _NAME.findall(expression)
+    for name, matchers in re.findall(rf"({PREFIX}[a-z0-9_]+)\{{([^}}]*)\}}", expression):
+        assert set(re.findall(r"([a-z_]+)[=!]~?\"", matchers)) <= served()[name], (where, name)
+    for by in re.findall(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)", expression):
+        assert set(filter(None, re.split(r"[,\s]+", by))) <= served()[names[0]], (where, by)
+    assert set(names) <= set(served()), where
+
+
+def test_what_is_said_names_labels_that_there_are_and_tells_one_of_several() -> None:
+    """Two clusters may have the same short name, `profile`; `cluster` is how they are called."""
+    for rule in RULES:
+        labels = set.intersection(*(set(served()[name]) for name in _NAME.findall(rule["expr"])))
+        for text in rule["annotations"].values():
+            assert set(re.findall(r"\$labels\.([a-z_]+)", text)) <= labels, rule["alert"]
+            assert ("$labels.profile" in text) == ("or $labels.cluster $labels.profile" in text), text
+    for panel in DASHBOARD["panels"]:
+        for target in panel.get("targets", ()):
+            labels = set.intersection(*(set(served()[name]) for name in _NAME.findall(target["expr"])))
+            named = re.findall(r"\{\{([a-z_]+)\}\}", target.get("legendFormat") or "")
+            assert set(named) <= labels, panel["title"]
+            assert ("profile" in named) == ("cluster" in named), panel["title"]
 
 
 def test_every_alert_says_how_bad_it_is_and_whose() -> None:
