@@ -11,6 +11,7 @@ from tests.data.stage import screen_text, settle, stage, until
 from walconsole.domain.facts.observed import HostKeyQuestion
 from walconsole.domain.profile import ClusterName
 from walconsole.ports import Operator, Screen
+from walconsole.ui.dialogs.dialog import Choice
 
 QUESTION = HostKeyQuestion(
     "db.example.com",
@@ -138,6 +139,45 @@ async def test_the_filter_applies_while_it_is_typed() -> None:
         await pilot.press("backspace", "enter")
         await until(pilot, lambda: app.screen is app.dashboard)
         assert log.pattern == "/err"
+
+
+async def test_a_line_that_is_answered_twice_is_answered_once_and_takes_no_other_screen_away() -> None:
+    """Enter twice, on a machine that is busy: the second comes when the line has gone."""
+    app = stage(healthy())
+    answers: list[str | None] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.ask_line("time:", answers.append)
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        line = app.focused
+        assert isinstance(line, Input)
+        for _ in range(2):
+            line.post_message(Input.Submitted(line, "-2h"))
+        await until(pilot, lambda: app.screen is app.dashboard)
+        await pilot.pause(0.1)
+        assert "Archiver" in screen_text(app)
+    assert answers == ["-2h"]
+
+
+async def test_what_is_chosen_twice_leaves_the_screen_below_where_it_is() -> None:
+    app = stage(healthy())
+    chosen: list[int | None] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("i")
+        await until(pilot, lambda: app.screen is not app.dashboard and app.focused is not None)
+        below = app.screen
+        await app.push_screen(Choice("Which", ["one", "two"]), chosen.append)
+        await until(pilot, lambda: isinstance(app.focused, OptionList))
+        options = app.focused
+        assert isinstance(options, OptionList)
+        options.highlighted = 1
+        for _ in range(2):
+            options.action_select()
+        await until(pilot, lambda: app.screen is below)
+        await pilot.pause(0.1)
+        assert app.screen is below
+    assert chosen == [1]
 
 
 async def test_a_toast_parts_a_path_where_a_folder_ends_and_says_a_thing_once() -> None:

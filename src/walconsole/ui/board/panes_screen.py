@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.screen import Screen
-
 from walconsole.domain.redaction import safe
+from walconsole.ui.board.left_once import LeftOnce
 from walconsole.ui.board.whole_lines import WholeLines
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from walconsole.ui.board.rows_pane import RowsPane
 
 
-class BoardScreen(WholeLines, Screen[None]):
+class BoardScreen(WholeLines, LeftOnce[None]):
     """`panes` lie on `board`, in the order of their keys."""
 
     AUTO_FOCUS = ""

@@ -12,6 +12,7 @@ from textual.widgets import Button, Input, OptionList, Static
 
 from walconsole.domain.redaction import safe
 from walconsole.ui.board.keys import dialog_bindings
+from walconsole.ui.board.left_once import LeftOnce
 from walconsole.ui.board.tones import ConsoleTheme
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 
-class Dialog(ModalScreen[Answer]):
+class Dialog(LeftOnce[Answer], ModalScreen[Answer]):
     """A question, or a list to choose from. Esc dismisses it without an answer."""
 
     CSS_PATH = "dialog.tcss"
