@@ -13,29 +13,34 @@ from pathlib import Path
 import pytest
 
 from tests.data.facts import NOW, archiver, healthy
+from tests.data.snapshots import failing
 from tests.unit.test_diagnosis_evidence import FAILED
 from tests.unit.test_notices import numbered
 from tests.unit.test_profile_json import a_profile
 from tests.unit.test_watcher_seen import Clock
 from walconsole.cli import main
 from walconsole.cli.arguments import parse
+from walconsole.cli.opening import server_session
+from walconsole.cli.watching import _sessions
 from walconsole.domain.facts.observed import HostKeyQuestion
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.notices import outbox
 from walconsole.domain.notices.deciding import Rules
 from walconsole.domain.notices.outbox import Kept
-from walconsole.domain.profile import NotifySettings
+from walconsole.domain.profile import NotifySettings, Profile
 from walconsole.domain.standing.model import Diagnosis, Level, Verdict
 from walconsole.errors import BusyError, RefusedError, RegisterError, SshError, UsageError
 from walconsole.operator_files.history_file import HistoryFile
 from walconsole.operator_files.incident_file import SessionIncidents
 from walconsole.ports import Observer
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.clock import SystemClock
 from walconsole.session import watcher as watching
 from walconsole.session.history_keeper import HistoryKeeper
 from walconsole.session.incident_memory import IncidentMemory
 from walconsole.session.service_unit import SYSTEM_CONFIG, program
 from walconsole.session.telling import Telling
-from walconsole.session.watch import _health_page, _status, exposition
+from walconsole.session.watch import WatchWish, _health_page, _observation, _status, exposition
 from walconsole.session.watch_unit import UNIT, UnitWish, install, unit_lines
 from walconsole.session.watcher import HUNG_AFTER_S, SILENT_AFTER_S, Watcher, WatchScreen
 
@@ -73,13 +78,17 @@ async def never(screen: WatchScreen, begun: Callable[[Observer], None]) -> None:
 
 
 def a_watcher(
-    clock: Clock, observe: watching.Observe = never, name: str = "db", shelf: MemoryShelf | None = None
+    clock: Clock,
+    observe: watching.Observe = never,
+    name: str = "db",
+    shelf: MemoryShelf | None = None,
+    called: str = "",
 ) -> Watcher:
     telling = Telling(shelf or MemoryShelf(), [Heard()], clock)
     profile = replace(a_profile(), name=name, notify=SETTINGS)
     memory = IncidentMemory(SessionIncidents(), clock)
     keeper = HistoryKeeper(HistoryFile({"XDG_STATE_HOME": "/nowhere"}), name, clock, watches=True)
-    return Watcher(profile, observe, telling, memory, keeper, clock)
+    return Watcher(profile, observe, telling, memory, keeper, clock, called=called)
 
 
 async def look(
@@ -339,6 +348,75 @@ async def test_several_have_a_label_of_their_own_and_a_family_stands_together() 
     assert sum(line.startswith("# TYPE walconsole_status ") for line in lines) == 1
     alone = list(exposition(watchers[:1]))
     assert 'walconsole_status{profile="db"} 0' in alone
+
+
+async def test_what_is_told_and_served_has_the_name_by_which_the_command_line_knows_it() -> None:
+    """[profiles.PROD] with a short name of its own: the fix's command named neither a profile nor a host."""
+    clock, shelf = Clock(), MemoryShelf()
+    watchers = [a_watcher(clock, shelf=shelf, called="PROD"), a_watcher(clock, called="LAB")]
+    for watcher in watchers:
+        await look(watcher, clock, failing())
+    (posted,) = shelf.kept.outbox
+    assert (posted.notice.cluster, posted.notice.incident[:6]) == ("PROD", "PROD-1")
+    assert posted.notice.commands[0] == "walconsole fix PROD --step restore-grant --plan"
+    status = [line for line in exposition(watchers) if line.startswith("walconsole_status{")]
+    assert [line.rpartition(" ")[0] for line in status] == [
+        'walconsole_status{cluster="PROD",profile="db"}',
+        'walconsole_status{cluster="LAB",profile="db"}',
+    ]
+    shelf = MemoryShelf()
+    await look(a_watcher(clock, shelf=shelf), clock, failing())
+    of_a_host = shelf.kept.outbox[0].notice
+    assert of_a_host.cluster == "db"
+    assert of_a_host.commands[0] == f"walconsole fix {a_profile().ssh} --step restore-grant --plan"
+
+
+FILE = """\
+[profiles.PROD]
+host = "db1.example.org"
+name = "app"
+[profiles.lab]
+host = "db2.example.org"
+name = "app"
+"""
+
+
+def test_each_is_watched_as_check_looks_at_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the profile leaves open is found on its host: a watcher judged buckets that were nobody's."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = tmp_path / "config.toml"
+    config.write_text(FILE)
+    config.chmod(0o600)
+    sessions = _sessions(parse(["watch", "--config", str(config)]))
+    assert [(each.called, each.target.name) for each in sessions] == [("PROD", "app"), ("lab", "app")]  # type: ignore[union-attr]
+    alone = server_session(parse(["check", "PROD", "--config", str(config)]))
+    assert sessions[0].resolved is not None
+    assert sessions[0].resolved == alone.resolved
+    assert sessions[0].target == alone.target
+    (host,) = _sessions(parse(["watch", "root@db3.example.org", "--config", str(config)]))
+    assert (host.called, host.resolved is not None) == ("", True)
+
+
+async def test_a_watcher_observes_what_was_found_on_the_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (session,) = _sessions(parse(["watch", "root@db3.example.org"]))
+    given: list[object] = []
+
+    def observed(resolved: object, *_: object, **__: object) -> Observer:
+        given.append(resolved)
+        raise SshError("connecting", "nobody is there", "")
+
+    monkeypatch.setattr("walconsole.session.wiring.observation", observed)
+    profile = session.target
+    assert isinstance(profile, Profile)
+    async with Cleanups() as cleanups:
+        observe = _observation(session, profile, WatchWish(None), SystemClock(), cleanups)
+        with pytest.raises(SshError):
+            await observe(WatchScreen(SystemClock()), lambda _: None)
+    assert given == [session.resolved]
+    assert session.resolved is not None
 
 
 async def test_the_watch_is_well_while_it_looks() -> None:

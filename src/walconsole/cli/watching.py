@@ -78,7 +78,17 @@ def _sessions(options: argparse.Namespace) -> list[Session]:
     named = options.profiles or list(file.profiles) or [None]
     resolved = [choose(target, file, environment, commands=tuple(BY_NAME)) for target in named]
     made = session(options, file, resolved[0].profile)
-    return [replace(made, target=each.profile, read_only=True, notes=each.notes) for each in resolved]
+    return [
+        replace(
+            made,
+            target=each.profile,
+            called=each.fallback_name,
+            read_only=True,
+            notes=(*made.notes, *each.notes),
+            resolved=each,
+        )
+        for each in resolved
+    ]
 
 
 def _listen(text: str) -> tuple[str, int] | None:

@@ -63,11 +63,15 @@ def _begin(sessions: Sequence[Session]) -> None:
     notes = [note for session in sessions for note in session.notes]
     for note in dict.fromkeys([*notes, *([warning] if warning else [])]):
         say(note)
-    names = [_profile(session).name for session in sessions]
+    names = [_name(session) for session in sessions]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         why = f"several have the name {min(twice)}"
         raise UsageError("watching several", why, "give each its own `name` in its profile")
+
+
+def _name(session: Session) -> str:
+    return session.called or _profile(session).name
 
 
 def _profile(session: Session) -> Profile:
@@ -120,9 +124,9 @@ def _watcher(session: Session, wish: WatchWish, cleanups: Cleanups) -> Watcher:
     keeper = HistoryKeeper(HistoryFile(environment), profile.kept_under, clock, watches=True)
     telling = Telling(file, ways_of(profile.notify, environment), clock)
     observation = _observation(session, profile, wish, clock, cleanups)
-    return Watcher(
-        profile, observation, telling, memory, keeper, clock, beat=file.beat, say=say, every_s=wish.interval_s
-    )
+    known = telling, memory, keeper, clock
+    every_s, called = wish.interval_s, session.called
+    return Watcher(profile, observation, *known, file.beat, say, every_s=every_s, called=called)
 
 
 def _observation(
@@ -226,7 +230,7 @@ def exposition(watchers: Sequence[Watcher]) -> Iterator[str]:
         looked = watcher.looked
         if looked is not None:
             cluster = (("cluster", watcher.name),) if len(watchers) > 1 else ()
-            labels = (*cluster, ("profile", watcher.name))
+            labels = (*cluster, ("profile", watcher.profile_name))
             numbers = (*metrics(looked.snapshot, looked.diagnosis, looked.at), *_own(watcher))
             scrapes.append(Scrape(labels, looked.diagnosis, numbers, looked.at))
     if scrapes:
@@ -261,9 +265,9 @@ def try_ways(sessions: Sequence[Session]) -> int:
                 attempt()
             except NoticeError as error:
                 failed += 1
-                say(f"{profile.name}: {what}: {error.line()}")
+                say(f"{_name(session)}: {what}: {error.line()}")
             else:
-                say(f"{profile.name}: {what}: told")
+                say(f"{_name(session)}: {what}: told")
     if not tried:
         why = "no profile says who is told"
         raise UsageError("testing who is told", why, "add [profiles.NAME.notify] (docs/watch.md)")
@@ -272,11 +276,11 @@ def try_ways(sessions: Sequence[Session]) -> int:
 
 def _attempts(profile: Profile, session: Session) -> Iterator[tuple[str, Callable[[], None]]]:
     now = SystemClock().now()
-    test = _a_test(profile.name, NoticeKind.TEST, now)
+    test = _a_test(_name(session), NoticeKind.TEST, now)
     for way in ways_of(profile.notify, session.environment):
         yield way.name, partial(way.tell, test, repeat=False)
         if way.name == "pagerduty":
-            well = _a_test(profile.name, NoticeKind.WELL, now)
+            well = _a_test(_name(session), NoticeKind.WELL, now)
             yield "pagerduty, resolved", partial(way.tell, well, repeat=False)
     pinger = pinger_of(profile.notify, session.environment)
     if pinger is not None:

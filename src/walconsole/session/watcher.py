@@ -102,7 +102,10 @@ Observe = Callable[[WatchScreen, Callable[[Observer], None]], Awaitable[None]]
 
 
 class Watcher:
-    """Watches until cancelled. `beat` is called after each look, `say` with what is told."""
+    """Watches until cancelled. `beat` is called after each look, `say` with what is told.
+
+    `called` is the profile's own name in the file, by which commands know it; empty for a host that has none.
+    """
 
     def __init__(
         self,
@@ -115,8 +118,10 @@ class Watcher:
         beat: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda _: None,
         every_s: float = LOOK_EVERY_S,
+        called: str = "",
     ) -> None:
-        self.name = profile.name
+        self.name, self.profile_name = called or profile.name, profile.name
+        self._target = called or str(profile.ssh)
         self.telling = telling
         self.looked: Looked | None = None
         self._run_observation, self._memory, self._clock = observe, memory, clock
@@ -217,7 +222,7 @@ class Watcher:
         screen = PastScreen(now, snapshot, self._screen.lines, remembered)
         self._keeper.look(screen, diagnosis, believed=believed)
         elapsed_s, set_s = self._elapsed_s(now, on)
-        await self._decide(seen_of(diagnosis, self.name, now, elapsed_s, set_s), on)
+        await self._decide(seen_of(diagnosis, self._target, now, elapsed_s, set_s), on)
         self._retry(diagnosis.verdict.level, on)
 
     def _elapsed_s(self, now: float, on: float) -> tuple[float, float]:

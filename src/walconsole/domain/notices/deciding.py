@@ -202,8 +202,8 @@ def _stamp(at: float) -> str:
 # -- From what is said of a snapshot to what is told of it.
 
 
-def seen_of(diagnosis: Diagnosis, cluster: str, at: float, elapsed_s: float, set_s: float = 0.0) -> Seen:
-    """What a notice may say of it: redacted, and a few lines of each."""
+def seen_of(diagnosis: Diagnosis, target: str, at: float, elapsed_s: float, set_s: float = 0.0) -> Seen:
+    """What a notice may say of it: redacted, and a few lines of each. `target` names it to commands."""
     said = diagnosis.verdict
     told = [story for story in diagnosis.stories if story.severity > Severity.NOTE]
     story = told[0] if told and said.level is not Level.OK else None
@@ -219,25 +219,25 @@ def seen_of(diagnosis: Diagnosis, cluster: str, at: float, elapsed_s: float, set
         cause=_line(root.title),
         rule=root.rule,
         remedy=_line(root.remedy),
-        commands=tuple(_line(text) for text in _commands(story, cluster)[:_MOST_COMMANDS]),
+        commands=tuple(_line(text) for text in _commands(story, target)[:_MOST_COMMANDS]),
         set_s=set_s,
     )
 
 
-def _commands(story: Story, cluster: str) -> Sequence[str]:
+def _commands(story: Story, target: str) -> Sequence[str]:
     """Those of the first fix that has any; and the console's own, which shows them before it runs them."""
     fixes = (story.root, *story.consequences)
     every = [fix for finding in fixes for fix in finding.fixes]
     first = next((fix for fix in every if fix.commands or fix.step), None)
     if first is None:
         return ()
-    return (*([_own(first, cluster)] if first.step else []), *first.commands)
+    return (*([_own(first, target)] if first.step else []), *first.commands)
 
 
-def _own(fix: Fix, cluster: str) -> str:
+def _own(fix: Fix, target: str) -> str:
     quoted = "'" + fix.subject.replace("'", "'\\''") + "'"
     subject = f" --subject {quoted}" if fix.subject else ""
-    return f"walconsole fix {cluster} --step {fix.step}{subject} --plan"
+    return f"walconsole fix {target} --step {fix.step}{subject} --plan"
 
 
 def _line(text: str) -> str:
