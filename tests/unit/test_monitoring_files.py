@@ -51,8 +51,9 @@ def served() -> dict[str, frozenset[str]]:
     """The labels of each metric that a watcher of several serves, by the metric's whole name."""
     watchers = []
     drilled = with_drills(ago(9.0), failed(Outcome.FAILED, "query"))
-    for number, state in enumerate((*STATES.values(), *RECOVERIES.values(), lambda: drilled)):
-        watcher, snapshot = a_watcher(Clock(), name=f"db{number}"), state()
+    known = (*(state() for state in (*STATES.values(), *RECOVERIES.values())), drilled)
+    for number, snapshot in enumerate(known):
+        watcher = a_watcher(Clock(), name=f"db{number}")
         watcher.looked = Looked(snapshot, diagnose(snapshot, NOW), NOW)
         watchers.append(watcher)
     found: dict[str, frozenset[str]] = {}

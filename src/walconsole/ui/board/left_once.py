@@ -18,4 +18,6 @@ class LeftOnce(Screen[Answer]):
 
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
         """As Textual's; nothing where another screen is on top."""
-        return super().dismiss(result) if self.app.screen is self else AwaitComplete.nothing()
+        if self.app.screen is self:
+            return super().dismiss(result)
+        return AwaitComplete()
