@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from textual.command import CommandPalette
 from textual.events import MouseScrollDown, MouseScrollUp
+from textual.widgets import Input
 
 from tests.data.configuration import configured
 from tests.data.facts import NOW
@@ -14,6 +15,7 @@ from tests.data.snapshots import STATES, failing, healthy, hostile, incident, lo
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
 from walconsole.errors import ConfigError
 from walconsole.ui.board.catalogue import PANES
+from walconsole.ui.triage.screen import TriageScreen
 
 SIZES = ((80, 24), (120, 36), (200, 60), (20, 5), (40, 10), (1, 1), (300, 8))
 NAMES = [spec.name for spec in PANES]
@@ -230,6 +232,25 @@ async def test_the_palette_knows_every_action_and_runs_it() -> None:
         await until(pilot, lambda: "Go to Bucket" in screen_text(app))
         await pilot.press("enter", "enter")
         await until(pilot, lambda: app.dashboard.board.focused_name == "bucket")
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_enter_at_once_takes_what_is_typed_and_not_what_stood_first_before(times: int) -> None:
+    """Which is Quit, where nothing had been typed: a word and Enter in one go ended the console."""
+    app = stage(healthy())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "Quit  (q)" in screen_text(app))
+        line = app.focused
+        assert isinstance(line, Input)
+        line.value = "triage"
+        for _ in range(times):
+            await line.action_submit()
+        await until(pilot, lambda: isinstance(app.screen, TriageScreen))
+        await pilot.pause(0.2)
+        assert len(app.screen_stack) == 2
+        assert app.is_running
 
 
 async def test_ages_tick_though_nothing_new_is_published() -> None:

@@ -306,6 +306,13 @@ class WalconsoleApp(TravelKeys, ThemedApp):
         self._leaving = Confirm("Leave now?", texts, "Leave")
         self.push_screen(self._leaving, lambda leave: self.exit() if leave else None)
 
+    def action_command_palette(self) -> None:
+        """Every action by its words; once, however often it is asked for."""
+        from walconsole.ui.palette import ConsolePalette
+
+        if not isinstance(self.screen, ConsolePalette):
+            self.push_screen(ConsolePalette(id="--command-palette"))
+
     def action_command_line(self) -> None:
         """The line that takes a command of the screen that is seen."""
         from walconsole.ui.board.command_line import commands

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from textual.command import DiscoveryHit, Hit, Provider
+from textual import on, work
+from textual.command import CommandPalette, DiscoveryHit, Hit, Provider
+from textual.widgets import Input
+from textual.worker import WorkerError
 
 from walconsole.ui.board.keys import PAST, actions, is_only_now
+from walconsole.ui.board.left_once import LeftOnce
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.command import Hits
     from textual.screen import Screen
+    from textual.worker import Worker
 
     from walconsole.ui.board.front import Traveller
     from walconsole.ui.board.key_actions import Action
@@ -63,3 +69,31 @@ class ConsoleCommands(Provider):
             if score > 0:
                 shown = matcher.highlight(action.title)
                 yield Hit(score, shown, self._run(action), text=action.title, help=f"key {action.sign}")
+
+
+class ConsolePalette(LeftOnce, CommandPalette):
+    """Enter takes what is found by what is typed, and nothing else.
+
+    Textual's list is that of the text before until the new one's is put together: who types a word and Enter
+    at once had what stood first then, which is Quit where nothing had been typed.
+    """
+
+    @on(Input.Submitted)
+    def _take(self, event: Input.Submitted) -> None:
+        if self.app.screen is not self:  # it was taken already
+            event.stop()
+            event.prevent_default()
+            return
+        group = self._GATHER_COMMANDS_GROUP
+        seeking = [each for each in self.workers if each.group == group and not each.is_finished]
+        if seeking and event.value.strip():
+            event.stop()
+            event.prevent_default()
+            self._take_when_found(seeking[-1])
+
+    @work(exclusive=True, group="taking")
+    async def _take_when_found(self, seeking: Worker[None]) -> None:
+        """As soon as the list is that of the text; more that is typed meanwhile has another."""
+        with suppress(WorkerError):
+            await seeking.wait()
+            self._select_or_command()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual.screen import Screen
+
 from walconsole.domain.redaction import safe
 from walconsole.ui.board.left_once import LeftOnce
 from walconsole.ui.board.whole_lines import WholeLines
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from walconsole.ui.board.rows_pane import RowsPane
 
 
-class BoardScreen(WholeLines, LeftOnce[None]):
+class BoardScreen(WholeLines, LeftOnce, Screen[None]):
     """`panes` lie on `board`, in the order of their keys."""
 
     AUTO_FOCUS = ""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 
-class Dialog(LeftOnce[Answer], ModalScreen[Answer]):
+class Dialog(LeftOnce, ModalScreen[Answer]):
     """A question, or a list to choose from. Esc dismisses it without an answer."""
 
     CSS_PATH = "dialog.tcss"
