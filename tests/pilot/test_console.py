@@ -15,6 +15,8 @@ from tests.data.snapshots import STATES, failing, healthy, hostile, incident, lo
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
 from walconsole.errors import ConfigError
 from walconsole.ui.board.catalogue import PANES
+from walconsole.ui.dialogs.help import HelpScreen
+from walconsole.ui.palette import ConsoleCommands
 from walconsole.ui.triage.screen import TriageScreen
 
 SIZES = ((80, 24), (120, 36), (200, 60), (20, 5), (40, 10), (1, 1), (300, 8))
@@ -236,12 +238,12 @@ async def test_the_palette_knows_every_action_and_runs_it() -> None:
 
 @pytest.mark.parametrize("times", [1, 3])
 async def test_enter_at_once_takes_what_is_typed_and_not_what_stood_first_before(times: int) -> None:
-    """Which is Quit, where nothing had been typed: a word and Enter in one go ended the console."""
+    """A word and Enter in one go took Quit, which stood first."""
     app = stage(healthy())
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await pilot.press("ctrl+p")
-        await until(pilot, lambda: "Quit  (q)" in screen_text(app))
+        await until(pilot, lambda: "Explain the pane in focus  (?)" in screen_text(app))
         line = app.focused
         assert isinstance(line, Input)
         line.value = "triage"
@@ -250,6 +252,20 @@ async def test_enter_at_once_takes_what_is_typed_and_not_what_stood_first_before
         await until(pilot, lambda: isinstance(app.screen, TriageScreen))
         await pilot.pause(0.2)
         assert len(app.screen_stack) == 2
+        assert app.is_running
+
+
+async def test_enter_alone_in_the_palette_ends_nothing() -> None:
+    app = stage(healthy())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "Explain the pane in focus  (?)" in screen_text(app))
+        assert isinstance(app.screen, CommandPalette)
+        hits = [hit async for hit in ConsoleCommands(app.screen).discover()]
+        assert [str(hit.text) for hit in hits][-1] == "Quit"
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         assert app.is_running
 
 

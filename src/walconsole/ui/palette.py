@@ -57,8 +57,11 @@ class ConsoleCommands(Provider):
         return own if traveller is None or traveller.travel is None else then(own)
 
     async def discover(self) -> Hits:
-        """Everything, before anything was typed."""
-        for action in self._actions:
+        """Everything, before anything was typed; last what ends all of it: Enter takes the first.
+
+        What is typed before the palette is up is a key of the screen below, and Enter alone comes here.
+        """
+        for action in sorted(self._actions, key=lambda one: one.action.endswith("quit")):
             yield DiscoveryHit(f"{action.title}  ({action.sign})", self._run(action), text=action.title)
 
     async def search(self, query: str) -> Hits:
