@@ -144,6 +144,7 @@ def _watched() -> dict[Ward, None]:
             wards[Ward(kind, name)] = None
         elif verb == "remove":
             _kill_within(Path(name), wards)
+            removing = [each for each in removing if each.poll() is None]
             removing.append(subprocess.Popen(["rm", "-rf", "--", name], stdin=subprocess.DEVNULL))
         else:
             wards.pop(Ward(kind, name), None)
