@@ -14,7 +14,7 @@ from walconsole.domain.archivers.discovery import Settings, discover
 from walconsole.domain.archivers.look import ABSENT, MOST_ROUNDS, FileText, Seen, Wanted
 from walconsole.domain.archivers.target import Discovery, FolderStore, UnreadStore
 from walconsole.observe.command.discovering import joined
-from walconsole.observe.host.host_script import all_records, assignment, script_named
+from walconsole.observe.host.host_script import all_records, assignment, script_that_follows
 
 PUT = 'cp "$1" "/mnt/wal/$2"\n'
 
@@ -24,7 +24,7 @@ def answered(name: str, **assigned: str) -> list[tuple[str, bytes]]:
     values = {"token": "t0", "data": "/", "path": "/usr/bin:/bin", **assigned}
     text = "".join(assignment(each, value.encode()) for each, value in values.items())
     answer = subprocess.run(
-        ["/bin/sh", "-c", text + script_named(name)], capture_output=True, check=True, timeout=20
+        ["/bin/sh", "-c", text + script_that_follows(name)], capture_output=True, check=True, timeout=20
     )
     assert answer.stderr == b""
     return all_records(answer.stdout, "t0")

@@ -45,12 +45,13 @@ def receiver(port: int = 0) -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            made.requests.append(Request(self.path, dict(self.headers), body, made.status))
+            status = made.status  # once: a test may set another meanwhile
+            made.requests.append(Request(self.path, dict(self.headers), body, status))
             time.sleep(made.takes_s)
-            if made.status == 0:
+            if status == 0:
                 self.close_connection = True
                 return
-            self.send_response(made.status)
+            self.send_response(status)
             self.send_header("Content-Length", "2")
             self.end_headers()
             self.wfile.write(b"OK")
