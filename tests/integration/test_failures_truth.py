@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import psycopg
 import pytest
@@ -74,18 +75,28 @@ async def tls_front(folder: Path, to_port: int, life: timedelta, left: timedelta
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
 
+    joins: set[asyncio.Task[None]] = set()
+
     async def joined(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        joins.add(here := cast("asyncio.Task[None]", asyncio.current_task()))
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to_port)
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to_port)
             await asyncio.gather(_pumped(reader, far_writer), _pumped(far_reader, writer))
-        except OSError:
-            writer.close()
+        except (OSError, asyncio.CancelledError):
+            pass  # one side has hung up, or it is the end
+        finally:
+            far_writer.transport.abort()
+            writer.transport.abort()
+            joins.discard(here)
 
     server = await asyncio.start_server(joined, "localhost", 0, ssl=context, family=2)
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:
         server.close()
+        for each in joins:
+            each.cancel()
+        await asyncio.gather(*joins, return_exceptions=True)
 
 
 async def _pumped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

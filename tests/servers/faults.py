@@ -123,7 +123,7 @@ class FaultyFront:
             writer.write(request.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1))
             head, _, body = (await reader.read(-1)).partition(_HEAD_END)
         finally:
-            writer.close()
+            writer.transport.abort()
         return head, body
 
 

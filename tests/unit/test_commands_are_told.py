@@ -14,7 +14,7 @@ TOLD = {
     "adapters/ssh/local.py": "tells the register of each",
     "adapters/ssh/shell.py": "tells the register of each",
     "adapters/postgres/bridge.py": "the pipe to PostgreSQL's socket, told of by the database",
-    "adapters/notify/ways.py": "the operator's own program, and sendmail, each named in the watcher's log",
+    "adapters/notify/program.py": "the operator's own program, and sendmail, each named in the watcher's log",
     "session/demo_process.py": "the embedded droplet of `walconsole demo` itself",
 }
 
