@@ -142,11 +142,15 @@ def reached(sshd: SshServer, tmp_path: Path) -> Iterator[Reached]:
     ("way", "why", "remedy"),
     [
         (Reached.unknown_host, "unknown host walconsole.invalid", "check the name and the DNS"),
-        (Reached.refused, "connection refused", "check the port"),
+        pytest.param(Reached.refused, "connection refused", "check the port", marks=pytest.mark.long),
         (Reached.silent, rf"no answer within {PATIENCE} s", "check the address, the port and the firewall"),
-        (Reached.wrong_key, "1 key offered, not accepted", "authorized_keys"),
+        pytest.param(
+            Reached.wrong_key, "1 key offered, not accepted", "authorized_keys", marks=pytest.mark.long
+        ),
         (Reached.no_key, r"no key to offer: no agent, \S+/nowhere: no such file", "ssh-add"),
-        (Reached.empty_agent, "no key to offer: the agent has no keys", "ssh-add"),
+        pytest.param(
+            Reached.empty_agent, "no key to offer: the agent has no keys", "ssh-add", marks=pytest.mark.long
+        ),
         (Reached.changed_key, "THE HOST KEY HAS CHANGED", "ssh-keygen -R"),
     ],
 )

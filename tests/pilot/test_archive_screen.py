@@ -115,9 +115,13 @@ async def test_no_size_and_no_key_ends_the_session(size: tuple[int, int]) -> Non
         assert isinstance(app.screen, Dashboard)
 
 
-@pytest.mark.parametrize("state", [*ARCHIVES, *STATES])
-async def test_every_state_of_the_snapshot_opens(state: str) -> None:
-    app = stage(observer=player((ARCHIVES | STATES)[state]()))
+@pytest.mark.parametrize(
+    "make",
+    always(*ARCHIVES.values(), STATES["incident"], of=[*ARCHIVES.values(), *STATES.values()]),
+    ids=lambda make: f"{make.__module__.rpartition('.')[2]}.{make.__name__}",
+)
+async def test_every_state_of_the_snapshot_opens(make: Callable[[], Snapshot]) -> None:
+    app = stage(observer=player(make()))
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await opened(pilot, "n", "enter", "y", "escape", "2", "y", "3", "enter", "y", "A", "escape")
         assert app._exception is None

@@ -13,6 +13,7 @@ from tests.data.configuration import configured
 from tests.data.facts import NOW
 from tests.data.snapshots import STATES, failing, healthy, hostile, incident, log_lines
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
+from tests.long import always
 from walconsole.errors import ConfigError
 from walconsole.ui.board.catalogue import PANES
 from walconsole.ui.dialogs.help import HelpScreen
@@ -37,7 +38,7 @@ async def test_every_state_shows_its_verdict_first_at_every_size(state: str) -> 
             assert app.dashboard.verdict.sign in first
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", always((80, 24), (1, 1), of=SIZES))
 async def test_no_size_and_no_key_ends_the_session(size: tuple[int, int]) -> None:
     app = stage(failing(), lines=log_lines())
     async with app.run_test(size=size) as pilot:

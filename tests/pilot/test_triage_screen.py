@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from tests.data.facts import NOW, archiver, healthy, read
 from tests.data.snapshots import STATES, failing, incident
 from tests.data.stage import FrozenClock, noting, screen_text, settle, stage, until
+from tests.long import always
 from walconsole.domain.facts.evidence import ChildProcess, CommandFacts
 from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.incidents.model import (
@@ -179,10 +180,15 @@ async def test_the_time_line_grows_and_shrinks() -> None:
 
 @pytest.mark.parametrize(
     ("state", "size"),
-    [
+    always(
         *((state, (120, 36)) for state in ("failing", "healthy", "nothing_readable")),
-        *(("hostile", size) for size in SIZES),
-    ],
+        *(("hostile", size) for size in ((80, 24), (1, 1))),
+        of=[
+            *((state, (120, 36)) for state in ("failing", "healthy", "nothing_readable")),
+            *(("hostile", size) for size in SIZES),
+        ],
+        several=True,
+    ),
 )
 async def test_no_size_and_no_key_ends_the_session(state: str, size: tuple[int, int]) -> None:
     app = stage(STATES[state]())
