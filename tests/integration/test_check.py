@@ -20,7 +20,7 @@ import pytest
 import pytest_asyncio
 from textual.message import Message
 
-from tests.integration.failure_stage import deployment, provisioned
+from tests.integration.failure_stage import deployment, edited, provisioned
 from tests.integration.fleet_parts import broken_ways, through
 from tests.integration.provision_stage import Stage
 from tests.integration.watch_parts import (
@@ -463,7 +463,9 @@ async def test_a_watcher_tells_once_of_what_breaks_and_of_its_end_though_it_is_k
 ) -> None:
     endpoint = stage.target(BucketRole.PRIMARY).endpoint
     proxy = make_proxy(int(endpoint.rpartition(":")[2]))
-    with receiver() as taking:
+    by_proxy = f"http://127.0.0.1:{proxy.port}"
+    # The droplet's own, too: a profile that names another place than its host is a finding of its own.
+    with receiver() as taking, edited(stage.profile.paths.rclone_config, endpoint, by_proxy):
         settings = NotifySettings(
             webhook_env="HOOK",
             ping_env="PING",
@@ -472,7 +474,7 @@ async def test_a_watcher_tells_once_of_what_breaks_and_of_its_end_though_it_is_k
             well_after_minutes=0,
         )
         told_by(settings, stage, config)
-        replace(config, f'endpoint = "{endpoint}"', f'endpoint = "http://127.0.0.1:{proxy.port}"')
+        replace(config, f'endpoint = "{endpoint}"', f'endpoint = "{by_proxy}"')
         places = {"HOOK": f"{taking.url}/hook/T0SECRET", "PING": f"{taking.url}/ping"}
         async with watcher(tmp_path, config, **places) as process:
             port = await served_port(process)
