@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from walconsole.domain.archive.layouts import segment_suffix, split_key
+from walconsole.domain.archivers.called import Call
 from walconsole.domain.archivers.calls import calls_of
 from walconsole.domain.archivers.folders import restore_folders
 from walconsole.domain.archivers.look import Look, Seen
@@ -76,10 +78,15 @@ def _stored(primary: BucketFacts | None) -> str | None:
     return suffix if all(segment_suffix(split_key(name)[1]) == suffix for name in names) else None
 
 
+@lru_cache(maxsize=1024)
+def _calls(command: str) -> tuple[Call, ...]:
+    """What it calls, as far as its own words tell. Two ask of it, at each look, of the same."""
+    return tuple(calls_of(command, Look(Seen()), "restore_command"))
+
+
 def why_not(command: str, stored: str) -> str:
     """Why it does not bring back what is stored with that suffix, in words; empty where it may."""
-    look = Look(Seen())
-    calls = [call for call in calls_of(command, look, "restore_command") if call.name not in _ASIDE]
+    calls = [call for call in _calls(command) if call.name not in _ASIDE]
     names = {call.name for call in calls}
     if not calls or not names <= _COPIES | _UNPACKS.keys() | ENCRYPTERS or "$" in command:
         return ""
@@ -106,8 +113,7 @@ def not_there(command: str, primary: BucketFacts) -> str:
 
     Empty where it may, where it names other places, too, and where only a run tells.
     """
-    look = Look(Seen())
-    names = {call.name for call in calls_of(command, look, "restore_command")}
+    names = {call.name for call in _calls(command)}
     if not names <= _COPIES | _UNPACKS.keys() | _ASIDE | ENCRYPTERS or set("$`*") & set(command):
         return ""
     if is_folder(primary.bucket):
