@@ -1,6 +1,6 @@
 # The archive command's programs and configurations, as the server's own user finds them. It changes nothing.
 #
-# Prepended by command.py: lead (led.py), token (ends the answer), data (the data directory), path (the server's PATH), programs and
+# Prepended by command.py: lead (linked_paths.py), token (ends the answer), data (the data directory), path (the server's PATH), programs and
 # configs (one a line; `~` stands for the user's home), postmaster (its pid, may be empty), waiting (1: something waits
 # to be archived), pgbackrest (the configuration that the command names for it, empty where it names none). The answer is records: \001 key space value \000.
 

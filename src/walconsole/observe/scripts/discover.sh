@@ -1,6 +1,6 @@
 # Files, folders and programs as the server's own user finds them, and its environment. It changes nothing.
 #
-# Prepended by discovering.py: lead (led.py), token (ends the answer), pid (the postmaster's, or nothing), data (the data
+# Prepended by discovering.py: lead (linked_paths.py), token (ends the answer), pid (the postmaster's, or nothing), data (the data
 # directory), path (PATH where the environment has none), files, folders, programs (one a line), bare (1: what looks
 # like a secret stays here). The answer is records: \001 key space value \000.
 

@@ -1,7 +1,7 @@
 # The folders that are archived to, as the server's own user finds them. It changes nothing.
 #
 # Prepended by folders.py: token (ends the answer), folders (one a line), data (the data directory), root (where /etc
-# is, empty for the file system's own), lead (led.py), postmaster (its pid, may be empty), segment (the newest archived one, may be
+# is, empty for the file system's own), lead (linked_paths.py), postmaster (its pid, may be empty), segment (the newest archived one, may be
 # empty), suffix (what the archive puts behind its name), newest (the archive's newest file, may be empty). The answer
 # is records: \001 key space value \000.
 
